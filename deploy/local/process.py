@@ -1,0 +1,186 @@
+"""Child processes that never outlive their parent: start, watch, stop, find leftovers."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+
+
+class ChildDied(Exception):
+    """A child ended although nobody asked it to; the message is one sentence."""
+
+    def __init__(self, child: "Child") -> None:
+        self.child = child
+        super().__init__(f"{child.name} ended with {describe_exit(child.process.returncode)}")
+
+
+@dataclass(frozen=True)
+class Child:
+    """A running command in its own session, so that a Ctrl-C in the terminal is ours alone."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    stop_signal: signal.Signals
+    record: Path
+
+    def check(self) -> None:
+        if self.process.poll() is not None:
+            raise ChildDied(self)
+
+    def tail(self, lines: int = 20) -> list[str]:
+        return tail(self.log, lines)
+
+    def ask_to_stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+
+    def stop(self, timeout_seconds: float = 15) -> None:
+        """Ask, wait, then kill the whole process group."""
+        self.ask_to_stop()
+        try:
+            self.process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            kill_group(self.process.pid)
+            self.process.wait()
+        self.record.unlink(missing_ok=True)
+
+
+def start(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    run_dir: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    user: str | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    death_signal: signal.Signals = signal.SIGKILL,
+) -> Child:
+    """Start a child and record it under `run_dir`.
+
+    Call it from the main thread: the kernel takes the end of the starting thread for the end of
+    the parent. `stop_signal` asks for a clean end, `death_signal` is what the child gets when we
+    are gone; `user` is the system user to become (only root may).
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid())]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*launch, str(int(death_signal)), user or "-", *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    record = run_dir / f"{name}.json"
+    record.write_text(
+        json.dumps(
+            {
+                "pid": process.pid,
+                "started": psutil.Process(process.pid).create_time(),
+                "stop_signal": int(stop_signal),
+            }
+        )
+    )
+    return Child(name, process, log, stop_signal, record)
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A process of an earlier run that is still alive."""
+
+    name: str
+    process: psutil.Process
+    stop_signal: signal.Signals
+    record: Path
+
+
+def find_leftovers(run_dir: Path) -> list[Leftover]:
+    """What is recorded under `run_dir` and alive: same pid and same start time."""
+    found = []
+    for record in sorted(run_dir.glob("*.json")):
+        try:
+            data = json.loads(record.read_text())
+            process = psutil.Process(data["pid"])
+            is_same = abs(process.create_time() - data["started"]) < 1
+        except (psutil.NoSuchProcess, ValueError, KeyError):
+            continue
+        if is_same and process.status() != psutil.STATUS_ZOMBIE:
+            stop_signal = signal.Signals(data["stop_signal"])
+            found.append(Leftover(record.stem, process, stop_signal, record))
+    return found
+
+
+def stop_leftovers(run_dir: Path, timeout_seconds: float = 15) -> list[str]:
+    """Stop what an earlier run left behind; returns the names."""
+    leftovers = find_leftovers(run_dir)
+    for leftover in leftovers:
+        leftover.process.send_signal(leftover.stop_signal)
+    _, alive = psutil.wait_procs([each.process for each in leftovers], timeout=timeout_seconds)
+    for process in alive:
+        kill_group(process.pid)
+    psutil.wait_procs(alive, timeout=5)
+    for record in run_dir.glob("*.json"):
+        record.unlink(missing_ok=True)
+    return [leftover.name for leftover in leftovers]
+
+
+def kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def describe_exit(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+def tail(log: Path, lines: int = 20) -> list[str]:
+    """The last lines of a log; reads at most its last 64 KiB."""
+    if not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65_536))
+        return file.read().decode(errors="replace").splitlines()[-lines:]
+
+
+def find_free_port() -> int:
+    """A TCP port on the loopback interface that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def wait_for_port(child: Child, port: int, timeout_seconds: float = 60) -> None:
+    """Wait until the child accepts connections on a loopback port.
+
+    Raises ChildDied when it ends first and TimeoutError when it takes too long.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
+        child.check()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            await asyncio.sleep(0.02)
+    raise TimeoutError(f"{child.name} did not listen on port {port} in {timeout_seconds:.0f} s")

@@ -1,0 +1,132 @@
+"""One PostgreSQL and one Kafka for the whole run, on free ports, gone afterwards.
+
+Kafka starts when a test first asks for it. Tests share the databases: they keep apart by making
+their own brand. Topics are kept apart by `make_topic`.
+"""
+
+import asyncio
+import secrets
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.local import databases, kafka, postgres
+from deploy.local.databases import Service, ServiceUrls
+from deploy.local.postgres import PostgresServer
+from deploy.local.process import find_free_port
+from shared import migrations
+
+SERVICES = Path(__file__).parents[1] / "services"
+
+Result = TypeVar("Result")
+MakeTopic = Callable[..., Awaitable[str]]
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end on a loop of its own, without touching the loop of the tests."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Call it for a loopback port that nobody uses."""
+    return find_free_port
+
+
+@pytest.fixture(scope="session")
+def server_dir() -> Iterator[Path]:
+    """Where the servers keep data and logs: short-lived and reachable for the PostgreSQL user."""
+    with tempfile.TemporaryDirectory(prefix="kos-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_dir: Path) -> Iterator[PostgresServer]:
+    server = run(
+        postgres.start(
+            server_dir / "postgres",
+            port=find_free_port(),
+            password=secrets.token_urlsafe(16),
+            run_dir=server_dir / "run",
+            log=server_dir / "postgres.log",
+            durable=False,
+        )
+    )
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(server_dir: Path) -> Iterator[str]:
+    """The address of a broker without topics; it does not create any by itself."""
+    broker = run(
+        kafka.start(
+            server_dir / "kafka",
+            port=find_free_port(),
+            controller_port=find_free_port(),
+            run_dir=server_dir / "run",
+            log=server_dir / "kafka.log",
+        )
+    )
+    try:
+        yield broker.bootstrap
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def account_database(postgres_server: PostgresServer) -> ServiceUrls:
+    return make_database(postgres_server, "account")
+
+
+@pytest.fixture(scope="session")
+def content_database(postgres_server: PostgresServer) -> ServiceUrls:
+    return make_database(postgres_server, "content")
+
+
+@pytest.fixture(scope="session")
+def lead_database(postgres_server: PostgresServer) -> ServiceUrls:
+    return make_database(postgres_server, "lead")
+
+
+def make_database(server: PostgresServer, service: Service) -> ServiceUrls:
+    """The service's database and roles, migrated."""
+    urls = run(databases.provision(server.admin_url, service, databases.make_passwords()))
+    if (SERVICES / f"{service}_svc" / "migrations" / "env.py").exists():
+        # in a thread, for it runs an event loop of its own
+        run(asyncio.to_thread(migrations.upgrade, service, urls.owner))
+    return urls
+
+
+@pytest.fixture
+async def make_topic(kafka_bootstrap: str) -> AsyncIterator[MakeTopic]:
+    """Call it for a topic of this test alone: `await make_topic(partitions=3)` gives its name."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    names: list[str] = []
+
+    async def make(partitions: int = 1) -> str:
+        name = f"test.{uuid.uuid4().hex}"
+        await admin.create_topics(
+            [NewTopic(name=name, num_partitions=partitions, replication_factor=1)]
+        )
+        names.append(name)
+        return name
+
+    try:
+        yield make
+    finally:
+        if names:
+            await admin.delete_topics(names)
+        await admin.close()
