@@ -1,0 +1,191 @@
+"""Bearer credentials: OIDC access tokens of people, service tokens between our own processes.
+
+API keys are verified by account_svc, which owns them; the gateway turns what it verified into a
+service token, so the services see one kind of principal. Rules: docs/security.md, authentication.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+import httpx
+import orjson
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+from joserfc.jws import extract_compact
+
+from shared.access import Principal, Role
+from shared.errors import Unauthenticated
+from shared.ids import parse_id, typed
+
+SERVICE_ISSUER = "kos-gateway"
+SERVICE_AUDIENCE = "kos-internal"
+SERVICE_TOKEN_SECONDS = 120
+_SERVICE_TYPE = "kos-service+jwt"
+_ACCESS_TYPE = "at+jwt"
+_REFETCH_SECONDS = 60
+
+log = structlog.get_logger(__name__)
+
+
+class KeySource(Protocol):
+    async def keys(self, kid: str | None) -> KeySet: ...
+
+
+class FileKeys:
+    """A JWKS file, read once: the development issuer, or a gateway measured on its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._keys = KeySet.import_key_set(orjson.loads(path.read_bytes()))
+
+    async def keys(self, kid: str | None) -> KeySet:
+        return self._keys
+
+
+class RemoteKeys:
+    """The issuer's JWKS. Fetched on an unknown key id at most once a minute, kept in outages."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
+        self._url = url
+        self._client = client
+        self._known: KeySet | None = None
+        self._asked_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def keys(self, kid: str | None) -> KeySet:
+        if self._known is None or not self._has(kid):
+            async with self._lock:
+                if time.monotonic() - self._asked_at >= _REFETCH_SECONDS or self._known is None:
+                    await self._fetch()
+        if self._known is None:
+            raise Unauthenticated("the issuer's keys are not available")
+        return self._known
+
+    def _has(self, kid: str | None) -> bool:
+        return self._known is not None and any(key.kid == kid for key in self._known.keys)
+
+    async def _fetch(self) -> None:
+        if time.monotonic() - self._asked_at < 1:
+            return
+        self._asked_at = time.monotonic()
+        try:
+            answer = await self._client.get(self._url, timeout=5)
+            answer.raise_for_status()
+            self._known = KeySet.import_key_set(answer.json())
+        except (httpx.HTTPError, ValueError, JoseError):
+            log.warning("jwks_unavailable", url=self._url)
+
+
+class Authenticator:
+    """Turns an `Authorization` header into a Principal or raises Unauthenticated."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        key_source: KeySource,
+        service_secret: bytes,
+        algorithms: tuple[str, ...] = ("RS256", "ES256"),
+    ) -> None:
+        self._issuer = issuer
+        self._key_source = key_source
+        self._algorithms = list(algorithms)
+        self._service_key = OctKey.import_key(service_secret)
+        self._access_claims = _claims(issuer, audience)
+        self._service_claims = _claims(SERVICE_ISSUER, SERVICE_AUDIENCE)
+
+    async def authenticate(self, header: str | None) -> Principal:
+        """The caller behind `Bearer <token>`."""
+        scheme, _, token = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("send a bearer token in the Authorization header")
+        try:
+            kind, kid = _unverified_header(token)
+            if kind == _SERVICE_TYPE:
+                decoded = jwt.decode(token, self._service_key, algorithms=["HS256"])
+                self._service_claims.validate(decoded.claims)
+            elif kind == _ACCESS_TYPE:
+                keys = await self._key_source.keys(kid)
+                decoded = jwt.decode(token, keys, algorithms=self._algorithms)
+                self._access_claims.validate(decoded.claims)
+            else:
+                raise Unauthenticated("not an access token")
+            return principal_of(decoded.claims)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            # The reason stays in the log of the exception chain; a caller learns only that.
+            raise Unauthenticated("the token is not valid") from error
+
+
+def issue_service_token(principal: Principal, secret: bytes) -> str:
+    """A token by which the gateway acts for `principal`; valid for SERVICE_TOKEN_SECONDS."""
+    at = int(time.time())
+    claims = {
+        "iss": SERVICE_ISSUER,
+        "aud": SERVICE_AUDIENCE,
+        "iat": at,
+        "exp": at + SERVICE_TOKEN_SECONDS,
+        **claims_of(principal),
+    }
+    header = {"alg": "HS256", "typ": _SERVICE_TYPE}
+    return jwt.encode(header, claims, OctKey.import_key(secret), algorithms=["HS256"])
+
+
+def claims_of(principal: Principal) -> dict[str, Any]:
+    """The claims that `principal_of` reads back."""
+    claims: dict[str, Any] = {
+        "sub": principal.actor,
+        "brand": typed("brand", principal.brand_id),
+        "roles": sorted(principal.roles),
+        "units": [typed("unit", unit_id) for unit_id in principal.unit_ids],
+    }
+    if principal.staff_id is not None:
+        claims["staff"] = typed("staff", principal.staff_id)
+    if principal.scopes is not None:
+        claims["scope"] = " ".join(sorted(principal.scopes))
+    return claims
+
+
+def principal_of(claims: Mapping[str, Any]) -> Principal:
+    """Read `sub brand roles units staff scope`; ValueError, TypeError or KeyError if malformed."""
+    staff: str | None = claims.get("staff")
+    scope: str | None = claims.get("scope")
+    return Principal(
+        brand_id=parse_id("brand", claims["brand"]),
+        actor=_text(claims["sub"]),
+        roles=frozenset(Role(role) for role in claims["roles"]),
+        unit_ids=_units(claims.get("units", [])),
+        staff_id=None if staff is None else parse_id("staff", staff),
+        scopes=None if scope is None else frozenset(scope.split()),
+    )
+
+
+def _units(values: list[str]) -> tuple[UUID, ...]:
+    return tuple(parse_id("unit", value) for value in values)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("sub must be a text")
+    return value
+
+
+def _claims(issuer: str, audience: str) -> jwt.JWTClaimsRegistry:
+    return jwt.JWTClaimsRegistry(
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": audience},
+        exp={"essential": True},
+        sub={"essential": True},
+    )
+
+
+def _unverified_header(token: str) -> tuple[str, str | None]:
+    """`typ` and `kid`, read only to choose the key; nothing of it is trusted."""
+    header = extract_compact(token.encode()).headers()
+    kind = str(header.get("typ", "")).lower().removeprefix("application/")
+    return kind, header.get("kid")

@@ -1,0 +1,122 @@
+"""Engines, sessions and brand isolation: every transaction names its brand first.
+
+Row-level security compares `brand_id` with the transaction-local setting `app.brand`
+(docs/security.md): unset means no rows, and the setting ends with the transaction, so that a
+pooled connection never carries one brand into the next request.
+"""
+
+import enum
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import ARRAY, BigInteger, DateTime, Enum, LargeBinary, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+type_annotation_map: dict[Any, Any] = {
+    datetime: DateTime(timezone=True),
+    str: Text(),
+    bytes: LargeBinary(),
+    dict[str, Any]: JSONB(),
+    list[dict[str, Any]]: JSONB(),
+    list[str]: ARRAY(Text()),
+    list[UUID]: ARRAY(Uuid()),
+    # Stored as text: a new member must not need a migration.
+    enum.Enum: Enum(
+        enum.Enum,
+        native_enum=False,
+        create_constraint=False,
+        length=40,
+        values_callable=lambda kind: [member.value for member in kind],
+    ),
+}
+"""For a service's declarative base: how Python annotations become columns."""
+
+naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Sessions = async_sessionmaker[AsyncSession]
+
+_TIMEOUTS = {
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "15s",
+    "lock_timeout": "5s",
+    "timezone": "UTC",
+}
+
+
+class Aggregate:
+    """Mixin: a row whose changes are announced. `version` rises by one with every event."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    brand_id: Mapped[UUID] = mapped_column(index=False)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+def create_engine(url: str, *, pool_size: int = 5, application: str = "kos") -> AsyncEngine:
+    """An engine for a `postgresql://` URL with the platform's time limits."""
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {**_TIMEOUTS, "application_name": application},
+        },
+    )
+
+
+def create_sessions(engine: AsyncEngine) -> Sessions:
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+async def enter_brand(session: AsyncSession, brand_id: UUID) -> None:
+    """Make the rest of the session's transaction see and write this brand's rows only."""
+    await session.execute(
+        text("select set_config('app.brand', :brand, true)"), {"brand": str(brand_id)}
+    )
+
+
+@asynccontextmanager
+async def brand_session(sessions: Sessions, brand_id: UUID) -> AsyncIterator[AsyncSession]:
+    """One transaction of one brand: committed at the end, rolled back on any exception."""
+    async with sessions.begin() as session:
+        await enter_brand(session, brand_id)
+        yield session
+
+
+async def create_read_pool(url: str, *, size: int = 5, application: str = "kos") -> "asyncpg.Pool":
+    """A driver-level pool for the page and by-ids endpoints, which need no ORM."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        command_timeout=10,
+        server_settings={**_TIMEOUTS, "application_name": application},
+    )
+
+
+@asynccontextmanager
+async def brand_read(pool: "asyncpg.Pool", brand_id: UUID) -> AsyncIterator[asyncpg.Connection]:
+    """A read-only transaction of one brand on the driver's connection."""
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        await connection.execute("select set_config('app.brand', $1, true)", str(brand_id))
+        yield connection

@@ -1,0 +1,247 @@
+"""Facts that account_svc publishes: the org tree, its people, their accounts, what they earned."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from shared.events.event import Event
+from shared.ids import AccountId, EntryId, PersonaId, RuleId, StaffId, UnitId
+
+
+class Platform(StrEnum):
+    XIAOHONGSHU = "xiaohongshu"
+    DOUYIN = "douyin"
+    CHANNELS = "channels"
+    KUAISHOU = "kuaishou"
+    WECOM = "wecom"
+    WECHAT = "wechat"
+    OFFICIAL_ACCOUNT = "official_account"
+    MINI_PROGRAM = "mini_program"
+    BILIBILI = "bilibili"
+    WEIBO = "weibo"
+
+
+class UnitKind(StrEnum):
+    BRAND = "brand"
+    REGION = "region"
+    DEALER = "dealer"
+    STORE = "store"
+    TEAM = "team"
+
+
+class AccountStatus(StrEnum):
+    PLANNED = "planned"
+    PENDING = "pending"
+    ACTIVE = "active"
+    RESTRICTED = "restricted"
+    SUSPENDED = "suspended"
+    HANDED_OVER = "handed_over"
+    RETIRED = "retired"
+
+
+class OrgEvent(Event):
+    topic: ClassVar[str] = "kos.org"
+    subject_prefix: ClassVar[str] = "unit"
+    unit_id: UnitId
+
+    @property
+    def key(self) -> UUID:
+        return self.unit_id
+
+
+class UnitAdded(OrgEvent):
+    """The unit exists; `ancestor_ids` runs from the root to the unit itself."""
+
+    type: ClassVar[str] = "kos.org.unit_added.v1"
+    kind: UnitKind
+    code: str
+    name: str
+    ancestor_ids: list[UnitId]
+    city_code: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    opens_at: str | None = None
+    closes_at: str | None = None
+    """Business hours of a day as local `HH:MM` in Asia/Shanghai; None means always open."""
+
+
+class UnitChanged(UnitAdded):
+    """Facts of the unit other than its place in the tree are now these."""
+
+    type: ClassVar[str] = "kos.org.unit_changed.v1"
+
+
+class UnitMoved(OrgEvent):
+    """The unit and all below it now hang under the last but one of `ancestor_ids`."""
+
+    type: ClassVar[str] = "kos.org.unit_moved.v1"
+    ancestor_ids: list[UnitId]
+
+
+class StaffEvent(Event):
+    topic: ClassVar[str] = "kos.staff"
+    subject_prefix: ClassVar[str] = "staff"
+    staff_id: StaffId
+
+    @property
+    def key(self) -> UUID:
+        return self.staff_id
+
+
+class StaffJoined(StaffEvent):
+    """The person sells for the unit. Name and phone stay in account_svc."""
+
+    type: ClassVar[str] = "kos.staff.joined.v1"
+    unit_id: UnitId
+    is_seller: bool
+    open_lead_capacity: int
+    skills: list[str] = []
+    product_lines: list[str] = []
+    languages: list[str] = []
+    tier: str = "standard"
+
+
+class StaffChanged(StaffJoined):
+    """Home unit, capacity or abilities of the person are now these."""
+
+    type: ClassVar[str] = "kos.staff.changed.v1"
+
+
+class StaffAbsent(StaffEvent):
+    """The person takes no leads from `from_at` until `until_at` (None: until they return)."""
+
+    type: ClassVar[str] = "kos.staff.absent.v1"
+    from_at: datetime
+    until_at: datetime | None = None
+
+
+class StaffReturned(StaffEvent):
+    """The absence is over."""
+
+    type: ClassVar[str] = "kos.staff.returned.v1"
+
+
+class StaffDeparted(StaffEvent):
+    """The person no longer sells for the brand."""
+
+    type: ClassVar[str] = "kos.staff.departed.v1"
+
+
+class CertificateEarned(StaffEvent):
+    """The person holds the right until `expires_at`."""
+
+    type: ClassVar[str] = "kos.staff.certificate_earned.v1"
+    right: str
+    expires_at: datetime
+
+
+class CertificateExpired(StaffEvent):
+    """The person no longer holds the right."""
+
+    type: ClassVar[str] = "kos.staff.certificate_expired.v1"
+    right: str
+
+
+class AccountEvent(Event):
+    topic: ClassVar[str] = "kos.account"
+    subject_prefix: ClassVar[str] = "acct"
+    account_id: AccountId
+
+    @property
+    def key(self) -> UUID:
+        return self.account_id
+
+
+class AccountRegistered(AccountEvent):
+    """The account is part of the matrix."""
+
+    type: ClassVar[str] = "kos.account.registered.v1"
+    platform: Platform
+    handle: str
+    domain: str
+    seat: str
+    unit_id: UnitId
+    staff_id: StaffId | None = None
+    persona_id: PersonaId | None = None
+    persona_kind: str | None = None
+    status: AccountStatus
+
+
+class AccountActivated(AccountEvent):
+    """The account may publish content and receive leads."""
+
+    type: ClassVar[str] = "kos.account.activated.v1"
+
+
+class AccountRestricted(AccountEvent):
+    """The platform or the brand limits the account; it may not publish."""
+
+    type: ClassVar[str] = "kos.account.restricted.v1"
+    reason: str
+
+
+class AccountSuspended(AccountEvent):
+    """The account may no longer publish content or receive leads."""
+
+    type: ClassVar[str] = "kos.account.suspended.v1"
+    reason: str
+
+
+class AccountHandedOver(AccountEvent):
+    """The account is now run by `staff_id`."""
+
+    type: ClassVar[str] = "kos.account.handed_over.v1"
+    staff_id: StaffId
+    unit_id: UnitId
+
+
+class AccountRetired(AccountEvent):
+    """The account is no longer part of the matrix."""
+
+    type: ClassVar[str] = "kos.account.retired.v1"
+    reason: str
+
+
+class AccountPaired(AccountEvent):
+    """The account plays the persona."""
+
+    type: ClassVar[str] = "kos.account.paired.v1"
+    persona_id: PersonaId
+    persona_kind: str
+
+
+class IncentiveEvent(Event):
+    topic: ClassVar[str] = "kos.incentive"
+    subject_prefix: ClassVar[str] = "entry"
+    entry_id: EntryId
+
+    @property
+    def key(self) -> UUID:
+        return self.entry_id
+
+
+class IncentivePosted(IncentiveEvent):
+    """The ledger paid the seller. `amount` is in points, or in minor units of `currency`."""
+
+    type: ClassVar[str] = "kos.incentive.posted.v1"
+    staff_id: StaffId
+    unit_id: UnitId
+    rule_id: RuleId
+    rule_version: int
+    cause: str
+    amount: int
+    currency: str
+    earned_at: datetime
+
+
+class IncentiveReversed(IncentiveEvent):
+    """A counter-entry took back the entry `reverses_id`; `amount` is negative."""
+
+    type: ClassVar[str] = "kos.incentive.reversed.v1"
+    staff_id: StaffId
+    unit_id: UnitId
+    reverses_id: EntryId
+    cause: str
+    amount: int
+    currency: str

@@ -1,0 +1,174 @@
+"""Facts that content_svc publishes: campaigns, drafts, posts and what posts achieved."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from shared.events.account import Platform
+from shared.events.event import Event
+from shared.ids import AccountId, CampaignId, DraftId, PostId, StaffId, TemplateId, UnitId
+
+
+class CampaignMode(StrEnum):
+    DISTRIBUTED_CREATION = "distributed_creation"
+    CENTRAL_ENABLEMENT = "central_enablement"
+    CENTRAL_DISTRIBUTION = "central_distribution"
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    REVIEW = "review"
+    BLOCK = "block"
+
+
+class CampaignEvent(Event):
+    topic: ClassVar[str] = "kos.campaign"
+    subject_prefix: ClassVar[str] = "camp"
+    campaign_id: CampaignId
+
+    @property
+    def key(self) -> UUID:
+        return self.campaign_id
+
+
+class CampaignLaunched(CampaignEvent):
+    """The campaign runs; `planned` accounts are to post. `code` is what links and forms carry."""
+
+    type: ClassVar[str] = "kos.campaign.launched.v1"
+    name: str
+    code: str
+    mode: CampaignMode
+    planned: int
+    starts_at: datetime
+    ends_at: datetime
+
+
+class CampaignPaused(CampaignEvent):
+    """No post of the campaign goes out until it is resumed."""
+
+    type: ClassVar[str] = "kos.campaign.paused.v1"
+
+
+class CampaignResumed(CampaignEvent):
+    """Posts of the campaign go out again."""
+
+    type: ClassVar[str] = "kos.campaign.resumed.v1"
+
+
+class CampaignStopped(CampaignEvent):
+    """Every queued post of the campaign is withdrawn."""
+
+    type: ClassVar[str] = "kos.campaign.stopped.v1"
+    reason: str
+
+
+class CampaignCompleted(CampaignEvent):
+    """No post of the campaign is open any more."""
+
+    type: ClassVar[str] = "kos.campaign.completed.v1"
+    published: int
+    failed: int
+    held: int
+
+
+class DraftEvent(Event):
+    topic: ClassVar[str] = "kos.draft"
+    subject_prefix: ClassVar[str] = "draft"
+    draft_id: DraftId
+    account_id: AccountId
+    campaign_id: CampaignId | None = None
+
+    @property
+    def key(self) -> UUID:
+        return self.draft_id
+
+
+class DraftChecked(DraftEvent):
+    """The draft was measured against the rule pack."""
+
+    type: ClassVar[str] = "kos.draft.checked.v1"
+    verdict: Verdict
+    rules: list[str]
+    pack_version: str
+
+
+class DraftHeld(DraftEvent):
+    """The draft may not go out as it stands."""
+
+    type: ClassVar[str] = "kos.draft.held.v1"
+    rules: list[str]
+
+
+class DraftApproved(DraftEvent):
+    """The draft may be scheduled."""
+
+    type: ClassVar[str] = "kos.draft.approved.v1"
+
+
+class PostEvent(Event):
+    topic: ClassVar[str] = "kos.post"
+    subject_prefix: ClassVar[str] = "post"
+    post_id: PostId
+    account_id: AccountId
+    campaign_id: CampaignId | None = None
+
+    @property
+    def key(self) -> UUID:
+        return self.post_id
+
+
+class PostScheduled(PostEvent):
+    """The post is to go out at `due_at`."""
+
+    type: ClassVar[str] = "kos.post.scheduled.v1"
+    platform: Platform
+    due_at: datetime
+
+
+class PostHandedOff(PostEvent):
+    """The seller has the text and publishes by hand until `deadline_at`."""
+
+    type: ClassVar[str] = "kos.post.handed_off.v1"
+    staff_id: StaffId | None
+    deadline_at: datetime
+
+
+class PostPublished(PostEvent):
+    """The post is public (or, on WeCom, with the members who send it)."""
+
+    type: ClassVar[str] = "kos.post.published.v1"
+    platform: Platform
+    staff_id: StaffId | None
+    unit_id: UnitId
+    template_id: TemplateId | None = None
+    platform_post_id: str
+    url: str | None
+    published_at: datetime
+
+
+class PostFailed(PostEvent):
+    """The post did not go out and will not be tried again by itself."""
+
+    type: ClassVar[str] = "kos.post.failed.v1"
+    reason: str
+
+
+class PostWithdrawn(PostEvent):
+    """The post was taken back before it went out."""
+
+    type: ClassVar[str] = "kos.post.withdrawn.v1"
+    reason: str
+
+
+class PostMeasured(PostEvent):
+    """Running totals of the post at `measured_at`."""
+
+    type: ClassVar[str] = "kos.post.measured.v1"
+    measured_at: datetime
+    views: int
+    likes: int
+    saves: int
+    comments: int
+    shares: int
+    follows: int

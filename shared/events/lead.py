@@ -1,0 +1,201 @@
+"""Facts that lead_svc publishes. Personal data never travels here, only ids."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from shared.events.event import Event
+from shared.ids import (
+    AccountId,
+    CampaignId,
+    ConnectionId,
+    ContactId,
+    DealId,
+    LeadId,
+    OfferId,
+    PostId,
+    ReceiptId,
+    StaffId,
+    UnitId,
+)
+
+
+class Stage(StrEnum):
+    INTENT = "intent"
+    ADVICE = "advice"
+    DEAL = "deal"
+    CARE = "care"
+    REPURCHASE = "repurchase"
+
+
+class LeadEvent(Event):
+    topic: ClassVar[str] = "kos.lead"
+    subject_prefix: ClassVar[str] = "lead"
+    lead_id: LeadId
+
+    @property
+    def key(self) -> UUID:
+        return self.lead_id
+
+
+class LeadCaptured(LeadEvent):
+    """The lead is durable; who it is and where it came from is not yet worked out."""
+
+    type: ClassVar[str] = "kos.lead.captured.v1"
+    connection_id: ConnectionId
+    receipt_id: ReceiptId
+    source: str
+    source_lead_id: str
+    submitted_at: datetime
+
+
+class LeadUpdated(LeadEvent):
+    """The sender told more about a lead it had sent before."""
+
+    type: ClassVar[str] = "kos.lead.updated.v1"
+    receipt_id: ReceiptId
+
+
+class LeadQualified(LeadEvent):
+    """The lead has a contact, a touchpoint to thank and a score."""
+
+    type: ClassVar[str] = "kos.lead.qualified.v1"
+    contact_id: ContactId
+    is_new_contact: bool
+    source: str
+    submitted_at: datetime
+    post_id: PostId | None
+    account_id: AccountId | None
+    campaign_id: CampaignId | None
+    unit_id: UnitId | None
+    score: int
+    grade: str
+
+
+class LeadOffered(LeadEvent):
+    """The seller has until `expires_at` to take the lead."""
+
+    type: ClassVar[str] = "kos.lead.offered.v1"
+    offer_id: OfferId
+    staff_id: StaffId
+    unit_id: UnitId
+    expires_at: datetime
+    attempt: int
+    policy_version: int
+
+
+class LeadAccepted(LeadEvent):
+    """The seller owns the lead."""
+
+    type: ClassVar[str] = "kos.lead.accepted.v1"
+    offer_id: OfferId
+    contact_id: ContactId
+    staff_id: StaffId
+    unit_id: UnitId
+    account_id: AccountId | None
+    post_id: PostId | None
+    campaign_id: CampaignId | None
+    accepted_at: datetime
+
+
+class LeadDeclined(LeadEvent):
+    """The seller does not take the lead."""
+
+    type: ClassVar[str] = "kos.lead.declined.v1"
+    offer_id: OfferId
+    staff_id: StaffId
+    reason: str
+
+
+class LeadExpired(LeadEvent):
+    """The offer ran out unanswered."""
+
+    type: ClassVar[str] = "kos.lead.expired.v1"
+    offer_id: OfferId
+    staff_id: StaffId
+
+
+class LeadPooled(LeadEvent):
+    """Nobody able is left to offer the lead to; it lies in the pool."""
+
+    type: ClassVar[str] = "kos.lead.pooled.v1"
+    unit_id: UnitId | None
+    reason: str
+
+
+class LeadVoided(LeadEvent):
+    """The lead was none: what it earned is taken back."""
+
+    type: ClassVar[str] = "kos.lead.voided.v1"
+    reason: str
+    staff_id: StaffId | None
+    unit_id: UnitId | None
+    account_id: AccountId | None
+    post_id: PostId | None
+    campaign_id: CampaignId | None
+
+
+class ContactEvent(Event):
+    topic: ClassVar[str] = "kos.contact"
+    subject_prefix: ClassVar[str] = "contact"
+    contact_id: ContactId
+
+    @property
+    def key(self) -> UUID:
+        return self.contact_id
+
+
+class ContactMerged(ContactEvent):
+    """`merged_contact_id` turned out to be the same person; this contact stays."""
+
+    type: ClassVar[str] = "kos.contact.merged.v1"
+    merged_contact_id: ContactId
+
+
+class ContactStageChanged(ContactEvent):
+    """The contact stands at `stage` of the journey."""
+
+    type: ClassVar[str] = "kos.contact.stage_changed.v1"
+    from_stage: Stage
+    stage: Stage
+    changed_by: str
+
+
+class ContactErased(ContactEvent):
+    """The person's data is gone: its keys are destroyed."""
+
+    type: ClassVar[str] = "kos.contact.erased.v1"
+
+
+class DealEvent(Event):
+    topic: ClassVar[str] = "kos.deal"
+    subject_prefix: ClassVar[str] = "deal"
+    deal_id: DealId
+    lead_id: LeadId
+    contact_id: ContactId
+    staff_id: StaffId
+    unit_id: UnitId
+    account_id: AccountId | None
+    post_id: PostId | None
+    campaign_id: CampaignId | None
+    amount_minor: int
+    currency: str
+
+    @property
+    def key(self) -> UUID:
+        return self.deal_id
+
+
+class DealWon(DealEvent):
+    """The contact bought. `amount_minor` is in minor units (fen)."""
+
+    type: ClassVar[str] = "kos.deal.won.v1"
+    closed_at: datetime
+
+
+class DealVoided(DealEvent):
+    """The deal came to nothing: credit and reward for it are taken back."""
+
+    type: ClassVar[str] = "kos.deal.voided.v1"
+    reason: str

@@ -1,0 +1,112 @@
+"""Typed, sortable ids: `lead_01j…` outside (TypeID: prefix + UUIDv7 in base32), UUID inside.
+
+Source of the format: TypeID specification 0.3 (26 characters of Crockford base32 after the prefix).
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+import uuid_utils
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from typeid import TypeID
+from uuid_utils.compat import uuid7
+
+__all__ = [
+    "AccountId",
+    "ApiKeyId",
+    "AssetId",
+    "AuditId",
+    "BrandId",
+    "CampaignId",
+    "ConnectionId",
+    "ContactId",
+    "DealId",
+    "DeliveryId",
+    "DraftId",
+    "EndpointId",
+    "EntryId",
+    "ImportId",
+    "LeadId",
+    "OfferId",
+    "PersonaId",
+    "PostId",
+    "ReceiptId",
+    "RuleId",
+    "StaffId",
+    "TemplateId",
+    "UnitId",
+    "parse_id",
+    "parse_typed",
+    "typed",
+    "uuid7",
+]
+
+
+def typed(prefix: str, value: UUID) -> str:
+    """`typed("lead", uuid)` -> `lead_01j…`."""
+    return str(TypeID.from_uuid(suffix=uuid_utils.UUID(int=value.int), prefix=prefix))
+
+
+def parse_typed(text: str) -> tuple[str, UUID]:
+    """Split `lead_01j…` into its prefix and UUID; ValueError if it is not a TypeID."""
+    try:
+        parsed = TypeID.from_string(text)
+        return parsed.prefix, UUID(int=parsed.uuid.int)
+    except Exception as error:
+        raise ValueError("not a typed id") from error
+
+
+def parse_id(prefix: str, text: str) -> UUID:
+    """The UUID of a typed id that must carry this prefix; ValueError otherwise."""
+    found, value = parse_typed(text)
+    if found != prefix:
+        raise ValueError(f"expected an id that starts with {prefix}_")
+    return value
+
+
+class _Prefix:
+    """Pydantic validator and serialiser for one prefix; a plain UUID is accepted from Python only."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def parse(self, value: object) -> object:
+        # As text: in JSON mode pydantic's UUID validator refuses a ready UUID.
+        return str(parse_id(self.prefix, value)) if isinstance(value, str) else value
+
+    def render(self, value: UUID) -> str:
+        return typed(self.prefix, value)
+
+
+def _typed_id(prefix: str) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
+    kind = _Prefix(prefix)
+    return (
+        BeforeValidator(kind.parse),
+        PlainSerializer(kind.render, return_type=str, when_used="json"),
+        WithJsonSchema({"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}),
+    )
+
+
+BrandId = Annotated[UUID, *_typed_id("brand")]
+UnitId = Annotated[UUID, *_typed_id("unit")]
+StaffId = Annotated[UUID, *_typed_id("staff")]
+AccountId = Annotated[UUID, *_typed_id("acct")]
+PersonaId = Annotated[UUID, *_typed_id("persona")]
+ImportId = Annotated[UUID, *_typed_id("import")]
+RuleId = Annotated[UUID, *_typed_id("rule")]
+EntryId = Annotated[UUID, *_typed_id("entry")]
+ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
+AssetId = Annotated[UUID, *_typed_id("asset")]
+TemplateId = Annotated[UUID, *_typed_id("tmpl")]
+CampaignId = Annotated[UUID, *_typed_id("camp")]
+DraftId = Annotated[UUID, *_typed_id("draft")]
+PostId = Annotated[UUID, *_typed_id("post")]
+ConnectionId = Annotated[UUID, *_typed_id("conn")]
+ReceiptId = Annotated[UUID, *_typed_id("rcpt")]
+LeadId = Annotated[UUID, *_typed_id("lead")]
+ContactId = Annotated[UUID, *_typed_id("contact")]
+OfferId = Annotated[UUID, *_typed_id("offer")]
+DealId = Annotated[UUID, *_typed_id("deal")]
+EndpointId = Annotated[UUID, *_typed_id("endpoint")]
+DeliveryId = Annotated[UUID, *_typed_id("delivery")]
+AuditId = Annotated[UUID, *_typed_id("audit")]

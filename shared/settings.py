@@ -1,0 +1,60 @@
+"""Settings every process has; each service subclasses them with its own environment prefix."""
+
+import base64
+import binascii
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import model_validator
+from pydantic_settings import BaseSettings
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class ProcessSettings(BaseSettings):
+    """What the gateway and the services share. A secret has no default."""
+
+    environment: Environment = Environment.PRODUCTION
+    host: str = "127.0.0.1"
+    port: int
+    kafka_bootstrap: str
+    service_secret_file: Path
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_jwks_url: str | None = None
+    oidc_jwks_file: Path | None = None
+    otlp_endpoint: str = ""
+
+    @model_validator(mode="after")
+    def _has_keys_to_verify_with(self) -> "ProcessSettings":
+        if (self.oidc_jwks_url is None) == (self.oidc_jwks_file is None):
+            raise ValueError("set exactly one of OIDC_JWKS_URL and OIDC_JWKS_FILE")
+        return self
+
+
+class ServiceSettings(ProcessSettings):
+    """What account_svc, content_svc and lead_svc share. URLs are `postgresql://…`, one per role."""
+
+    worker_port: int
+    worker_ordinal: int = 0
+    database_url: str
+    worker_database_url: str
+    relay_database_url: str
+    migration_database_url: str
+    kek_file: Path
+    index_key_file: Path
+    audit_key_file: Path
+
+
+def read_key(path: Path) -> bytes:
+    """The 32 bytes that a key file holds as base64; ValueError names the file, never its content."""
+    try:
+        key = base64.b64decode(path.read_text().strip(), validate=True)
+    except (OSError, binascii.Error) as error:
+        raise ValueError(f"key file {path} is not readable base64") from error
+    if len(key) != 32:
+        raise ValueError(f"key file {path} must hold 32 bytes as base64, not {len(key)}")
+    return key

@@ -1,0 +1,143 @@
+"""Work due at a time that survives restarts: a row per piece of work, claimed by one worker.
+
+Repeating a handler must be harmless: a worker that dies after its effect and before finishing the
+timer leaves it to be run again when the claim runs out.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import now
+from shared.database import Sessions
+from shared.ids import uuid7
+from shared.tables import TimerRow
+
+_CLAIM = timedelta(seconds=60)
+_BATCH = 50
+_IDLE_SECONDS = 0.1
+_LONGEST_BACKOFF_SECONDS = 300
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A timer that has come due. `attempt` counts failures of its handler so far."""
+
+    brand_id: UUID
+    kind: str
+    subject_id: UUID
+    due_at: datetime
+    attempt: int
+
+
+TimerHandler = Callable[[Due], Awaitable[datetime | None]]
+"""Runs the work in its own transactions; returns when it is due again, or None when it is over."""
+
+
+async def schedule(
+    session: AsyncSession, brand_id: UUID, kind: str, subject_id: UUID, due_at: datetime
+) -> None:
+    """Set the timer of this kind and subject; an earlier time that is already set is kept."""
+    statement = insert(TimerRow).values(
+        id=uuid7(),
+        brand_id=brand_id,
+        kind=kind,
+        subject_id=subject_id,
+        due_at=due_at,
+        generation=1,
+        attempt=0,
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["brand_id", "kind", "subject_id"],
+            set_={
+                "due_at": func.least(TimerRow.due_at, statement.excluded.due_at),
+                "generation": TimerRow.generation + 1,
+            },
+        )
+    )
+
+
+async def cancel(session: AsyncSession, brand_id: UUID, kind: str, subject_id: UUID) -> None:
+    await session.execute(
+        delete(TimerRow).where(
+            TimerRow.brand_id == brand_id, TimerRow.kind == kind, TimerRow.subject_id == subject_id
+        )
+    )
+
+
+async def run_timers(
+    sessions: Sessions, handlers: Mapping[str, TimerHandler], stopping: asyncio.Event
+) -> None:
+    """Claim due timers and run their handlers until `stopping` is set; several workers may run."""
+    while not stopping.is_set():
+        try:
+            claimed = await _claim(sessions, list(handlers))
+        except Exception:
+            log.exception("timers_unavailable")
+            await asyncio.sleep(random.uniform(0.5, 1.0))
+            continue
+        if claimed:
+            await asyncio.gather(*(_run(sessions, handlers[row.kind], row) for row in claimed))
+        else:
+            await asyncio.sleep(_IDLE_SECONDS)
+
+
+async def _claim(sessions: Sessions, kinds: list[str]) -> list[TimerRow]:
+    async with sessions.begin() as session:
+        at = now()
+        due = (
+            select(TimerRow.id)
+            .where(
+                TimerRow.kind.in_(kinds),
+                TimerRow.due_at <= at,
+                or_(TimerRow.claimed_until.is_(None), TimerRow.claimed_until < at),
+            )
+            .order_by(TimerRow.due_at)
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        claimed = await session.scalars(
+            update(TimerRow)
+            .where(TimerRow.id.in_(due))
+            .values(claimed_until=at + _CLAIM)
+            .returning(TimerRow)
+        )
+        return list(claimed)
+
+
+async def _run(sessions: Sessions, handler: TimerHandler, row: TimerRow) -> None:
+    due = Due(row.brand_id, row.kind, row.subject_id, row.due_at, row.attempt)
+    try:
+        next_at = await asyncio.wait_for(handler(due), _CLAIM.total_seconds() * 0.9)
+        attempt = 0
+    except Exception:
+        log.exception("timer_failed", kind=row.kind, subject_id=str(row.subject_id))
+        attempt = row.attempt + 1
+        backoff = min(2**attempt, _LONGEST_BACKOFF_SECONDS) * random.uniform(0.5, 1.0)
+        next_at = now() + timedelta(seconds=backoff)
+    async with sessions.begin() as session:
+        mine = (TimerRow.id == row.id, TimerRow.generation == row.generation)
+        if next_at is None:
+            finished = await session.execute(delete(TimerRow).where(*mine))
+        else:
+            finished = await session.execute(
+                update(TimerRow)
+                .where(*mine)
+                .values(due_at=next_at, claimed_until=None, attempt=attempt)
+            )
+        if finished.rowcount == 0:  # type: ignore[attr-defined]
+            # Scheduled anew while the handler ran: leave it due, give up the claim.
+            await session.execute(
+                update(TimerRow).where(TimerRow.id == row.id).values(claimed_until=None)
+            )

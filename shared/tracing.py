@@ -1,0 +1,63 @@
+"""Where a piece of work came from: request id, actor and W3C trace context, carried along.
+
+Tracing is off until `OTLP_ENDPOINT` is set; the trace context is passed on either way, so that
+one lead can be followed from its hook to its webhook across HTTP and Kafka.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+_propagator = TraceContextTextMapPropagator()
+_tracer = trace.get_tracer("kos")
+
+
+def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
+    """Send spans to an OTLP/HTTP collector; None (and nothing sent) when the endpoint is empty.
+
+    The caller shuts the provider down at its own end.
+    """
+    if not otlp_endpoint:
+        return None
+    provider = TracerProvider(resource=Resource.create({"service.name": process}))
+    exporter = OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces")
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def current_traceparent() -> str | None:
+    """The W3C `traceparent` of the work in progress, or None outside any trace."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent")
+
+
+@contextmanager
+def span(
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    traceparent: str | None = None,
+    attributes: dict[str, str] | None = None,
+) -> Iterator[None]:
+    """A span around the block; `traceparent` continues a trace that came from outside."""
+    parent = _propagator.extract({"traceparent": traceparent}) if traceparent else None
+    token = otel_context.attach(parent) if parent is not None else None
+    try:
+        with _tracer.start_as_current_span(name, kind=kind, attributes=attributes):
+            yield
+    finally:
+        if token is not None:
+            otel_context.detach(token)

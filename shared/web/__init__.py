@@ -1,0 +1,21 @@
+"""The HTTP edge that the services share: errors, request ids, health, metrics, commands."""
+
+from shared.web.app import create_app, health_routes
+from shared.web.commands import CommandRoute, Transaction
+from shared.web.pages import ByIds, CursorQuery, Page, PageInfo, encode_cursor, json_response
+from shared.web.problems import PROBLEM_RESPONSES, problem_response
+
+__all__ = [
+    "PROBLEM_RESPONSES",
+    "ByIds",
+    "CommandRoute",
+    "CursorQuery",
+    "Page",
+    "PageInfo",
+    "Transaction",
+    "create_app",
+    "encode_cursor",
+    "health_routes",
+    "json_response",
+    "problem_response",
+]

@@ -1,0 +1,125 @@
+"""The application skeleton of a process: request ids, access log, metrics, health."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from opentelemetry.trace import SpanKind
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.ids import uuid7
+from shared.tracing import request_id, span
+from shared.web.problems import PROBLEM_RESPONSES, install
+
+Check = Callable[[], Awaitable[None]]
+"""Raises when the dependency cannot be reached."""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
+
+REQUESTS = Counter("kos_http_requests_total", "HTTP requests", ["method", "route", "status"])
+SECONDS = Histogram("kos_http_request_seconds", "HTTP request duration", ["method", "route"])
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(title: str, *, lifespan: Lifespan, checks: Mapping[str, Check]) -> FastAPI:
+    """A FastAPI application with the platform's edge; the service adds its routers.
+
+    `checks` maps a dependency's name to what `/readyz` calls to reach it.
+    """
+    app = FastAPI(
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        responses=PROBLEM_RESPONSES,
+        docs_url=None,
+        redoc_url=None,
+    )
+    install(app)
+    app.router.routes.extend(health_routes(checks))
+    app.add_middleware(RequestEdge)
+    return app
+
+
+def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
+    """`/healthz` (alive), `/readyz` (dependencies, with a JSON reason), `/metrics` (Prometheus)."""
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        reasons: dict[str, str] = {}
+        for name, check in checks.items():
+            try:
+                await check()
+                reasons[name] = "ok"
+            except Exception as error:
+                reasons[name] = f"unreachable: {type(error).__name__}"
+        ready = all(reason == "ok" for reason in reasons.values())
+        return JSONResponse({"ready": ready, "checks": reasons}, 200 if ready else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+    ]
+
+
+class RequestEdge:
+    """Gives every request an id and a span, counts and logs it without its content."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        current = given if 8 <= len(given) <= 64 and given.isascii() and given.isprintable() else ""
+        current = current or str(uuid7())
+        token = request_id.set(current)
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", current.encode())]
+            await send(message)
+
+        parent = headers.get(b"traceparent")
+        try:
+            with span(
+                f"{scope['method']} {scope['path']}",
+                kind=SpanKind.SERVER,
+                traceparent=parent.decode("latin-1") if parent else None,
+            ):
+                await self.app(scope, receive, send_with_id)
+        finally:
+            self._observe(scope, status, time.perf_counter() - started)
+            request_id.reset(token)
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        REQUESTS.labels(scope["method"], route, status).inc()
+        SECONDS.labels(scope["method"], route).observe(seconds)
+        if route not in ("/healthz", "/readyz", "/metrics"):
+            log.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                duration_ms=round(seconds * 1000, 1),
+            )

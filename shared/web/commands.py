@@ -1,0 +1,95 @@
+"""One write request is one transaction: brand, idempotency key, effects, audit, commit, answer."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from shared import audit, idempotency
+from shared.database import brand_session
+from shared.errors import Invalid, ServiceError
+from shared.web.problems import render
+
+_READS = frozenset({"GET", "HEAD"})
+_LARGEST_BODY = 2 * 1024 * 1024
+
+
+class BodyTooLarge(Invalid):
+    status = 413
+    code = "too_large"
+
+
+class CommandRoute(APIRoute):
+    """Route class of a router whose routes change state.
+
+    The commit comes before the answer is sent. A refusal (ServiceError) rolls its effects back,
+    is stored under the idempotency key like any answer, and replayed to a repeat.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        run = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            if request.method in _READS:
+                return await run(request)
+            principal = await request.state.authenticator.authenticate(
+                request.headers.get("authorization")
+            )
+            body = await _bounded_body(request)
+            header = request.headers.get("idempotency-key")
+            key = None if header is None else idempotency.parse_key(header)
+            brand_id = principal.brand_id
+            async with brand_session(request.state.sessions, brand_id) as session:
+                if key is not None:
+                    mark = idempotency.fingerprint(request.method, request.url.path, body)
+                    stored = await idempotency.claim(session, brand_id, key, mark)
+                    if stored is not None:
+                        return Response(
+                            stored.body,
+                            stored.status,
+                            {"Idempotency-Replayed": "true"},
+                            media_type=stored.media_type,
+                        )
+                request.state.session = session
+                try:
+                    async with session.begin_nested():
+                        response = await run(request)
+                        # Constraints speak now, inside the savepoint, not at the commit.
+                        await session.flush()
+                except ServiceError as refusal:
+                    audit.discard(session)
+                    response = render(refusal)
+                if key is not None and response.status_code < 500:
+                    answer = idempotency.StoredAnswer(
+                        response.status_code,
+                        response.headers["content-type"],
+                        bytes(response.body),
+                    )
+                    await idempotency.store(session, brand_id, key, answer)
+                await audit.flush(session, brand_id, request.state.audit_key)
+            return response
+
+        return handle
+
+
+async def _bounded_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > _LARGEST_BODY:
+        raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
+    body = await request.body()
+    if len(body) > _LARGEST_BODY:
+        raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
+    return body
+
+
+async def _transaction(request: Request) -> AsyncSession:
+    session = request.state.session
+    assert isinstance(session, AsyncSession)
+    return session
+
+
+Transaction = Annotated[AsyncSession, Depends(_transaction)]
+"""The session of the CommandRoute that runs: use cases and repositories never commit it."""

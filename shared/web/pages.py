@@ -1,0 +1,92 @@
+"""Keyset pages and by-ids reads: the two shapes of every read endpoint."""
+
+import base64
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+import orjson
+from fastapi import Depends, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from shared.errors import Invalid
+from shared.ids import parse_typed
+
+LARGEST_PAGE = 100
+LARGEST_BATCH = 500
+
+Item = TypeVar("Item")
+
+
+class PageInfo(BaseModel):
+    has_next: bool
+    end_cursor: str | None
+
+
+class Page(BaseModel, Generic[Item]):
+    """Items in the order of the list; pass `end_cursor` as `after` for the next page."""
+
+    items: list[Item]
+    page: PageInfo
+
+
+class ByIds(BaseModel):
+    """Typed ids as a set, in any order; the answer names the missing ones."""
+
+    ids: Annotated[list[str], Field(max_length=LARGEST_BATCH)]
+
+    def uuids(self, prefix: str) -> list[UUID]:
+        """The ids as UUIDs; Invalid names the first that has another prefix."""
+        found = []
+        for position, text in enumerate(self.ids):
+            try:
+                kind, value = parse_typed(text)
+            except ValueError:
+                kind, value = "", UUID(int=0)
+            if kind != prefix:
+                raise Invalid(
+                    f"expected an id that starts with {prefix}_", field=f"/ids/{position}"
+                )
+            found.append(value)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """`first` items after the row whose sort key is `after` (None: from the start)."""
+
+    first: int
+    after: list[Any] | None
+
+
+def _cursor(
+    first: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
+    after: Annotated[str | None, Query(max_length=500)] = None,
+) -> Cursor:
+    return Cursor(first=first, after=None if after is None else _decode_cursor(after))
+
+
+CursorQuery = Annotated[Cursor, Depends(_cursor)]
+
+
+def encode_cursor(*sort_key: str | int) -> str:
+    """An opaque cursor for the row with this sort key (its last part is the row's id)."""
+    return base64.urlsafe_b64encode(orjson.dumps(sort_key)).decode().rstrip("=")
+
+
+def _decode_cursor(text: str) -> list[Any]:
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        parts = orjson.loads(base64.urlsafe_b64decode(padded))
+    except ValueError as error:
+        raise Invalid("not a cursor of this list", field="/after") from error
+    if not isinstance(parts, list) or not all(isinstance(part, str | int) for part in parts):
+        raise Invalid("not a cursor of this list", field="/after")
+    return parts
+
+
+def json_response(value: Any) -> Response:
+    """`value` (msgspec structs, dicts, lists) as JSON, without a pydantic pass over it."""
+    return Response(msgspec.json.encode(value), media_type="application/json")
