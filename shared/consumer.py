@@ -1,0 +1,242 @@
+"""The Kafka side of a consumer: partitions in parallel, offsets committed after the effects.
+
+Settings and traps of aiokafka 0.14 are from docs/adr/0004-consumers.md.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from prometheus_client import Gauge
+
+from shared import envelope
+from shared.database import Sessions
+from shared.events import Event
+from shared.inbox import Handler, Inbox, Poison, Transient, Unavailable, is_outage
+
+__all__ = ["Consumer", "Handler", "Poison", "Transient", "Unavailable"]
+
+_CHUNK = 40
+_CONNECTIONS = 4
+_HOLD_SECONDS = 1.0
+_REVOKE_SECONDS = 20
+_STALL_SECONDS = 60
+_STOP_SECONDS = 5
+_RETRY_SECONDS = 0.5
+
+LAG = Gauge("kos_consumer_lag", "Records not yet processed", ["consumer", "topic", "partition"])
+
+log = structlog.get_logger(__name__)
+
+
+class Stalled(Exception):
+    """No progress for a minute although the broker answers; the process must be restarted."""
+
+
+class Consumer:
+    """Feeds the events of some topics to their handlers: each once, in order per aggregate.
+
+    `name` is the consumer group and the inbox's consumer; `ordinal` distinguishes the copies of
+    the worker (static membership) and is used by one process at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        topics: Sequence[str],
+        handlers: Mapping[type[Event], Handler],
+        sessions: Sessions,
+        bootstrap: str,
+        audit_key: bytes,
+        ordinal: int = 0,
+    ) -> None:
+        self._name = name
+        self._topics = list(topics)
+        self._bootstrap = bootstrap
+        self._ordinal = ordinal
+        self._inbox = Inbox(name, handlers, sessions, audit_key)
+        self._held: dict[TopicPartition, float] = {}
+        self._connections = asyncio.Semaphore(_CONNECTIONS)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._progress_at = time.monotonic()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Consume until `stopping` is set; outlives brokers that come and go."""
+        retries = asyncio.create_task(self._retry_parked(stopping))
+        try:
+            while not stopping.is_set():
+                consumer = self._new_consumer()
+                try:
+                    await consumer.start()
+                    consumer.subscribe(self._topics, listener=_Rebalance(self))
+                    await self._consume(consumer, stopping)
+                except KafkaError:
+                    log.exception("consumer", consumer=self._name)
+                    await asyncio.sleep(random.uniform(0.5, 1.0))
+                finally:
+                    await _stop(consumer)
+        finally:
+            retries.cancel()
+            await asyncio.gather(retries, return_exceptions=True)
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=self._name,
+            group_instance_id=f"{self._name}-{self._ordinal}",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=1_000,
+            rebalance_timeout_ms=60_000,
+            max_poll_interval_ms=300_000,
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+        )
+
+    async def _consume(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
+        self._progress_at = time.monotonic()
+        while not stopping.is_set():
+            self._release(consumer)
+            # Never cancelled: a cancelled getmany switches off aiokafka's idle detection for good.
+            batch = await consumer.getmany(timeout_ms=500, max_records=500)
+            if not batch:
+                await self._watch(consumer)
+                continue
+            self._idle.clear()
+            try:
+                ends = await asyncio.gather(*(self._process(records) for records in batch.values()))
+                await self._commit(consumer, batch, ends)
+            finally:
+                self._idle.set()
+            self._observe(consumer)
+
+    async def _process(self, records: list[ConsumerRecord]) -> int:
+        """The first offset of the partition that was not processed."""
+        async with self._connections:
+            for start in range(0, len(records), _CHUNK):
+                chunk = [envelope.read(record) for record in records[start : start + _CHUNK]]
+                try:
+                    await self._take(chunk)
+                except Exception as error:
+                    if not is_outage(error):
+                        log.exception("chunk_failed", consumer=self._name)
+                    log.warning("partition_held", consumer=self._name, topic=records[0].topic)
+                    return int(records[start].offset)
+        return int(records[-1].offset) + 1
+
+    async def _take(self, chunk: list[envelope.Envelope]) -> None:
+        try:
+            await self._inbox.take(chunk)
+        except Exception as error:
+            if is_outage(error) or len(chunk) == 1:
+                raise
+            # One of them spoils the transaction: each alone, so that the others go on.
+            for one in chunk:
+                await self._inbox.take([one])
+
+    async def _commit(
+        self,
+        consumer: AIOKafkaConsumer,
+        batch: dict[TopicPartition, list[ConsumerRecord]],
+        ends: list[int],
+    ) -> None:
+        commits = {}
+        for (partition, records), end in zip(batch.items(), ends, strict=True):
+            try:
+                if end != records[-1].offset + 1:
+                    self._held[partition] = time.monotonic() + _HOLD_SECONDS
+                    consumer.seek(partition, end)
+                    consumer.pause(partition)
+                if end > records[0].offset and partition in consumer.assignment():
+                    commits[partition] = end
+            except IllegalStateError:
+                pass  # the partition moved away; the inbox absorbs the repeat
+        if not commits:
+            return
+        self._progress_at = time.monotonic()
+        try:
+            await consumer.commit(commits)
+        except (CommitFailedError, IllegalStateError):
+            pass
+
+    def _release(self, consumer: AIOKafkaConsumer) -> None:
+        for partition, until in list(self._held.items()):
+            try:
+                if until <= time.monotonic():
+                    del self._held[partition]
+                    consumer.resume(partition)
+                else:
+                    consumer.pause(partition)  # a rebalance forgets pauses
+            except IllegalStateError:
+                self._held.pop(partition, None)
+
+    async def _watch(self, consumer: AIOKafkaConsumer) -> None:
+        """Raise Stalled when nothing moves for a minute though there is something to do."""
+        if self._held or (consumer.assignment() and not self._lags(consumer)):
+            self._progress_at = time.monotonic()
+        if time.monotonic() - self._progress_at < _STALL_SECONDS:
+            return
+        if await consumer._client.force_metadata_update():
+            raise Stalled(f"{self._name} made no progress for {_STALL_SECONDS} s")
+        self._progress_at = time.monotonic()  # the broker is away: nothing to restart for
+
+    def _lags(self, consumer: AIOKafkaConsumer) -> bool:
+        for partition in consumer.assignment():
+            position = consumer._subscription.subscription.assignment.state_value(partition)
+            end = consumer.highwater(partition)
+            if end is not None and position is not None and position.has_valid_position:
+                if end > position.position:
+                    return True
+        return False
+
+    def _observe(self, consumer: AIOKafkaConsumer) -> None:
+        for partition in consumer.assignment():
+            state = consumer._subscription.subscription.assignment.state_value(partition)
+            end = consumer.highwater(partition)
+            if end is not None and state is not None and state.has_valid_position:
+                LAG.labels(self._name, partition.topic, partition.partition).set(
+                    max(0, end - state.position)
+                )
+
+    async def _retry_parked(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                busy = await self._inbox.retry_due()
+            except Exception:
+                log.exception("parked_retry", consumer=self._name)
+                busy = False
+            if not busy:
+                await asyncio.sleep(_RETRY_SECONDS)
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Lets work in flight finish before its partition moves."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        try:
+            await asyncio.wait_for(self._consumer._idle.wait(), _REVOKE_SECONDS)
+        except TimeoutError:
+            log.warning("revoked_in_flight", consumer=self._consumer._name)
+
+    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+        self._consumer._progress_at = time.monotonic()
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Close the client; without a broker that may hang, so it is bounded."""
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await consumer.stop()
+    except (TimeoutError, KafkaError):
+        log.warning("consumer_abandoned")
+        await consumer._client.close()
