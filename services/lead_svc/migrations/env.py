@@ -1,0 +1,4 @@
+from lead_svc.models import Base
+from shared.migrations import run_environment
+
+run_environment(Base.metadata, "LEAD_MIGRATION_DATABASE_URL")
