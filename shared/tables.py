@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, MetaData, SmallInteger
+from sqlalchemy import (
+    BigInteger,
+    Identity,
+    Index,
+    MetaData,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.database import naming_convention, type_annotation_map
@@ -38,6 +46,7 @@ class InboxRow(PlumbingBase):
     """An event that a consumer has taken in; its effects were committed with this row."""
 
     __tablename__ = "inbox"
+    __table_args__ = (Index(None, "received_at"),)
 
     consumer: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -58,6 +67,11 @@ class ParkedRow(PlumbingBase):
     """An event whose handler failed, and those of the same key that wait behind it."""
 
     __tablename__ = "parked"
+    __table_args__ = (
+        UniqueConstraint("consumer", "event_id"),
+        Index(None, "consumer", "key", "version"),
+        Index(None, "next_at", postgresql_where=text("status = 'waiting'")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     consumer: Mapped[str]
@@ -80,6 +94,7 @@ class IdempotencyRow(PlumbingBase):
     """The stored answer to a write that carried an idempotency key."""
 
     __tablename__ = "idempotency"
+    __table_args__ = (Index(None, "created_at"),)
 
     brand_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -121,6 +136,10 @@ class TimerRow(PlumbingBase):
     """Work due at a time; a worker claims it for a while and finishes or moves it."""
 
     __tablename__ = "timer"
+    __table_args__ = (
+        UniqueConstraint("brand_id", "kind", "subject_id"),
+        Index(None, "due_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     brand_id: Mapped[UUID]
