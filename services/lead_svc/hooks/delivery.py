@@ -1,6 +1,6 @@
 """What goes into a platform hook and what comes out; no I/O anywhere in this package."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
@@ -10,11 +10,12 @@ from urllib.parse import unquote
 import msgspec
 
 from lead_svc.hooks.lead_form import LeadForm
+from lead_svc.hooks.reading import Unreadable
 from shared.errors import Invalid
 
 T = TypeVar("T")
 
-MAX_BODY_BYTES = 256 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """The edge answers 413 to a longer body; no platform comes near it (Standard Webhooks: 20 KB)."""
 
 MAX_DEDUPE_KEY = 200
@@ -83,7 +84,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A verified delivery: to be stored, then answered with `answer`.
 
     `dedupe_key` is unique per connection and at most 200 characters. `payload` is the content in
-    clear; `Hook.read(payload, now)` reads it again without any signature.
+    clear; `hooks.read` reads it again without any signature.
     """
 
     dedupe_key: str
@@ -92,15 +93,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     content: Content | Broken
 
 
+Read = Callable[[Any, bytes, datetime], Content]
+"""Reads verified content with the settings of a connection; raises Unreadable."""
+
+
 class Hook(Protocol):
     """One platform's protocol with the secrets and settings of one connection."""
 
     def receive(self, request: Request, now: datetime) -> Check | Refusal | Delivery:
         """Verify and read. Never raises, whatever the bytes."""
-        ...
-
-    def read(self, payload: bytes, now: datetime) -> Content | Broken:
-        """Read content that was verified before: what a replay from quarantine calls."""
         ...
 
 
@@ -142,3 +143,10 @@ def connection_part(type_: type[T], given: Mapping[str, Any], part: str) -> T:
         return msgspec.convert(given, type_)
     except msgspec.ValidationError as error:
         raise BadConnection(f"{part}: {error}", field=f"/{part}") from None
+
+
+def content_of(read: Read, settings: Any, payload: bytes, now: datetime) -> Content | Broken:
+    try:
+        return read(settings, payload, now)
+    except Unreadable as error:
+        return Broken(str(error))

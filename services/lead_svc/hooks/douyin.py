@@ -9,13 +9,13 @@ import msgspec
 
 from lead_svc.hooks.delivery import (
     Answer,
-    Broken,
     Check,
     Content,
     Delivery,
     Refusal,
     Request,
     connection_part,
+    content_of,
     dedupe_key,
     is_same,
     json_answer,
@@ -89,14 +89,8 @@ class Douyin:
             dedupe_key=dedupe_key(request.headers.get("msg-id"), payload=request.body),
             payload=request.body,
             answer=json_answer(200, {}),
-            content=self.read(request.body, now),
+            content=content_of(read, self._settings, request.body, now),
         )
-
-    def read(self, payload: bytes, now: datetime) -> Content | Broken:
-        try:
-            return self._content(json_object(payload, "body"), now)
-        except Unreadable as error:
-            return Broken(str(error))
 
     def _check(self, document: dict[str, Any]) -> Check | Refusal:
         try:
@@ -108,32 +102,38 @@ class Douyin:
         # A number stays a number: the platform compares types.
         return Check(json_answer(200, {"challenge": challenge}))
 
-    def _content(self, document: dict[str, Any], now: datetime) -> Content:
-        event = required(document.get("event"), "event")
-        said = object_or_json(document.get("content"), "content")
-        occurred_at = instant(said.get("create_time"), "content.create_time", "ms", now)
-        # A card in im_send_msg is the seller's own: only what the customer sends is a lead.
-        is_lead = event == "im_receive_msg" and said.get("message_type") == LEAD_CARD
-        return Content(
-            kind=event,
-            occurred_at=occurred_at,
-            leads=(self._lead(document, said, occurred_at),) if is_lead else (),
-            is_known=event in KINDS,
-        )
 
-    def _lead(
-        self, document: dict[str, Any], said: dict[str, Any], occurred_at: datetime | None
-    ) -> LeadForm:
-        customer = required(document.get("from_user_id"), "from_user_id")
-        return lead_form(
-            said,
-            self._settings.lead_card_fields,
-            external_lead_id=required(said.get("server_message_id"), "content.server_message_id"),
-            submitted_at=occurred_at,
-            openid=customer,
-            account_handle=text(document.get("to_user_id"), "to_user_id"),
-            name=nickname(said, customer),
-        )
+def read(settings: Settings, payload: bytes, now: datetime) -> Content:
+    document = json_object(payload, "body")
+    event = required(document.get("event"), "event")
+    said = object_or_json(document.get("content"), "content")
+    occurred_at = instant(said.get("create_time"), "content.create_time", "ms", now)
+    # A card in im_send_msg is the seller's own: only what the customer sends is a lead.
+    is_lead = event == "im_receive_msg" and said.get("message_type") == LEAD_CARD
+    return Content(
+        kind=event,
+        occurred_at=occurred_at,
+        leads=(lead_card(settings, document, said, occurred_at),) if is_lead else (),
+        is_known=event in KINDS,
+    )
+
+
+def lead_card(
+    settings: Settings,
+    document: dict[str, Any],
+    said: dict[str, Any],
+    occurred_at: datetime | None,
+) -> LeadForm:
+    customer = required(document.get("from_user_id"), "from_user_id")
+    return lead_form(
+        said,
+        settings.lead_card_fields,
+        external_lead_id=required(said.get("server_message_id"), "content.server_message_id"),
+        submitted_at=occurred_at,
+        openid=customer,
+        account_handle=text(document.get("to_user_id"), "to_user_id"),
+        name=nickname(said, customer),
+    )
 
 
 def nickname(said: dict[str, Any], open_id: str) -> str | None:

@@ -16,13 +16,13 @@ from msgspec import Meta
 from lead_svc.hooks.delivery import (
     Answer,
     BadConnection,
-    Broken,
     Check,
     Content,
     Delivery,
     Refusal,
     Request,
     connection_part,
+    content_of,
     dedupe_key,
     is_same,
     json_answer,
@@ -110,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Generic:
     def __init__(self, secrets: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        connection_part(Settings, settings, "settings")
+        self._settings = connection_part(Settings, settings, "settings")
         keys = connection_part(Secrets, secrets, "secrets").keys
         self._shared = [shared_key(key) for key in keys if not key.startswith("whpk_")]
         self._public = [public_key(key) for key in keys if key.startswith("whpk_")]
@@ -130,14 +130,8 @@ class Generic:
             dedupe_key=dedupe_key(webhook_id, payload=request.body),
             payload=request.body,
             answer=json_answer(200, {"status": "accepted"}),
-            content=self.read(request.body, now),
+            content=content_of(read, self._settings, request.body, now),
         )
-
-    def read(self, payload: bytes, now: datetime) -> Content | Broken:
-        try:
-            return content(json_object(payload, "body"), now)
-        except Unreadable as error:
-            return Broken(str(error))
 
     def _is_signed(self, request: Request, webhook_id: str, timestamp: str) -> bool:
         head = f"{webhook_id}.{timestamp}.".encode("latin-1", "replace")
@@ -198,7 +192,8 @@ def is_recent(timestamp: str, now: datetime) -> bool:
     return abs(now.timestamp() - int(timestamp)) <= TOLERANCE.total_seconds()
 
 
-def content(document: dict[str, Any], now: datetime) -> Content:
+def read(_: Settings, payload: bytes, now: datetime) -> Content:
+    document = json_object(payload, "body")
     event = checked(document, EventIn)
     occurred_at = plausible(event.timestamp, "timestamp", now)
     if event.type not in LEAD_TYPES:

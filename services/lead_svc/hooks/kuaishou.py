@@ -10,13 +10,13 @@ import msgspec
 
 from lead_svc.hooks.delivery import (
     Answer,
-    Broken,
     Check,
     Content,
     Delivery,
     Refusal,
     Request,
     connection_part,
+    content_of,
     dedupe_key,
     is_same,
     json_answer,
@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Kuaishou:
     def __init__(self, secrets: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         self._secret = connection_part(Secrets, secrets, "secrets").app_secret.encode()
-        self._app_id = connection_part(Settings, settings, "settings").app_id
+        self._settings = connection_part(Settings, settings, "settings")
 
     def receive(self, request: Request, now: datetime) -> Check | Refusal | Delivery:
         if request.method != "POST":
@@ -53,25 +53,23 @@ class Kuaishou:
             app_id = text(document.get("app_id"), "app_id")
         except Unreadable:
             message_id = app_id = None
-        if self._app_id and app_id not in (None, self._app_id):
+        if self._settings.app_id and app_id not in (None, self._settings.app_id):
             return refusal(403, "recipient")
         return Delivery(
             dedupe_key=dedupe_key(message_id, payload=request.body),
             payload=request.body,
             # Anything else is repeated three times, five seconds apart.
             answer=json_answer(200, {"result": 1, "message_id": message_id or ""}),
-            content=self.read(request.body, now),
+            content=content_of(read, self._settings, request.body, now),
         )
 
-    def read(self, payload: bytes, now: datetime) -> Content | Broken:
-        try:
-            document = json_object(payload, "body")
-            required(document.get("message_id"), "message_id")
-            event = required(document.get("event"), "event")
-            occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
-        except Unreadable as error:
-            return Broken(str(error))
-        return Content(kind=event, occurred_at=occurred_at, is_known=event in KINDS)
+
+def read(_: Settings, payload: bytes, now: datetime) -> Content:
+    document = json_object(payload, "body")
+    required(document.get("message_id"), "message_id")
+    event = required(document.get("event"), "event")
+    occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
+    return Content(kind=event, occurred_at=occurred_at, is_known=event in KINDS)
 
 
 def refusal(status: int, reason: str) -> Refusal:

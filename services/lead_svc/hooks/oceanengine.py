@@ -10,18 +10,18 @@ import msgspec
 
 from lead_svc.hooks.delivery import (
     Answer,
-    Broken,
     Check,
     Content,
     Delivery,
     Refusal,
     Request,
     connection_part,
+    content_of,
     dedupe_key,
     is_same,
     json_answer,
 )
-from lead_svc.hooks.lead_form import FieldMap, LeadForm, lead_form
+from lead_svc.hooks.lead_form import FieldMap, lead_form
 from lead_svc.hooks.reading import (
     Unreadable,
     instant,
@@ -75,14 +75,8 @@ class OceanEngine:
             dedupe_key=dedupe_key(message_id, payload=request.body),
             payload=request.body,
             answer=self._answer(200, "ok"),
-            content=self.read(request.body, now),
+            content=content_of(read, self._settings, request.body, now),
         )
-
-    def read(self, payload: bytes, now: datetime) -> Content | Broken:
-        try:
-            return self._content(json_object(payload, "body"), now)
-        except Unreadable as error:
-            return Broken(str(error))
 
     def _check(self, query: Mapping[str, str]) -> Check | Refusal:
         challenge = query.get("challenge", "")
@@ -97,24 +91,19 @@ class OceanEngine:
             outcome = {"base_resp": {"status_code": status, "status_message": message}}
         return json_answer(status, outcome | more)
 
-    def _content(self, document: dict[str, Any], now: datetime) -> Content:
-        label = required(document.get("service_label"), "service_label")
-        message_id = required(document.get("message_id"), "message_id")
-        occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
-        said = object_or_json(document.get("data"), "data")
-        leads: tuple[LeadForm, ...] = ()
-        fields = self._settings.lead_labels.get(label)
-        if fields is not None:
-            source = said | {"advertiser_ids": document.get("advertiser_ids")}
-            leads = (
-                lead_form(source, fields, external_lead_id=message_id, submitted_at=occurred_at),
-            )
-        return Content(
-            kind=label,
-            occurred_at=occurred_at,
-            leads=leads,
-            is_known=fields is not None or label in KINDS,
-        )
+
+def read(settings: Settings, payload: bytes, now: datetime) -> Content:
+    document = json_object(payload, "body")
+    label = required(document.get("service_label"), "service_label")
+    message_id = required(document.get("message_id"), "message_id")
+    occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
+    said = object_or_json(document.get("data"), "data")
+    fields = settings.lead_labels.get(label)
+    if fields is None:
+        return Content(kind=label, occurred_at=occurred_at, is_known=label in KINDS)
+    said = said | {"advertiser_ids": document.get("advertiser_ids")}
+    lead = lead_form(said, fields, external_lead_id=message_id, submitted_at=occurred_at)
+    return Content(kind=label, occurred_at=occurred_at, leads=(lead,))
 
 
 def is_number(value: str) -> bool:

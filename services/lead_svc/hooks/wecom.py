@@ -20,13 +20,13 @@ from defusedxml.ElementTree import fromstring
 from lead_svc.hooks.delivery import (
     Answer,
     BadConnection,
-    Broken,
     Check,
     Content,
     Delivery,
     Refusal,
     Request,
     connection_part,
+    content_of,
     dedupe_key,
     is_same,
 )
@@ -118,8 +118,8 @@ class Wecom:
         given = connection_part(Secrets, secrets, "secrets")
         self._token = given.token
         self._key = aes_key(given.encoding_aes_key)
-        self._receive_ids = connection_part(Settings, settings, "settings").receive_ids
-        if not self._receive_ids:
+        self._settings = connection_part(Settings, settings, "settings")
+        if not self._settings.receive_ids:
             raise BadConnection("settings: no receive id", field="/settings/receive_ids")
 
     def receive(self, request: Request, now: datetime) -> Check | Refusal | Delivery:
@@ -140,12 +140,6 @@ class Wecom:
             Check(Answer(200, message)) if request.method == "GET" else self._deliver(message, now)
         )
 
-    def read(self, payload: bytes, now: datetime) -> Content | Broken:
-        try:
-            return content(fields_of(payload), now)
-        except Unreadable as error:
-            return Broken(str(error))
-
     def _open(self, request: Request, encrypted: str) -> bytes | Refusal:
         if not is_same(request.query.get("msg_signature", ""), self._signature(request, encrypted)):
             return refusal(401, "-40001 signature", "signature")
@@ -153,7 +147,8 @@ class Wecom:
             message, receive_id = decrypt(self._key, encrypted)
         except Undecryptable as error:
             return refusal(400, str(error), "encryption")
-        if not any(compare_digest(receive_id, known.encode()) for known in self._receive_ids):
+        allowed = (known.encode() for known in self._settings.receive_ids)
+        if not any(compare_digest(receive_id, each) for each in allowed):
             return refusal(403, "-40005 receiveid", "recipient")
         return message
 
@@ -179,7 +174,7 @@ class Wecom:
             # Third-party apps must say `success`; an own app says nothing: anything else would
             # have to be an encrypted reply.
             answer=Answer(200, b"success" if THIRD_PARTY.search(message) else b""),
-            content=self.read(message, now),
+            content=content_of(read, self._settings, message, now),
         )
 
 
@@ -270,7 +265,8 @@ def identity(fields: dict[str, Any], message: bytes) -> str:
     return dedupe_key(text(corp, "corp"), text(event, "Event"), *details, payload=message)
 
 
-def content(fields: dict[str, Any], now: datetime) -> Content:
+def read(_: Settings, payload: bytes, now: datetime) -> Content:
+    fields = fields_of(payload)
     if "infotype" in fields:
         event = required(fields["infotype"], "InfoType")
         occurred_at = instant(fields.get("timestamp"), "TimeStamp", "s", now)

@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from lead_svc.hooks.delivery import (
     Answer,
     BadConnection,
-    Broken,
     Check,
     Content,
     Delivery,
     Refusal,
     Request,
     connection_part,
+    content_of,
     dedupe_key,
     json_answer,
 )
@@ -89,9 +89,7 @@ class Xiaohongshu:
         if not re.fullmatch(r"[0-9A-Fa-f]{32}", key):
             raise BadConnection("secrets: the key must be 32 hex digits", field="/secrets/key")
         self._key = bytes.fromhex(key)
-        given = connection_part(Settings, settings, "settings")
-        self._user_ids = given.user_ids
-        self._lead_fields = LEAD_FIELDS | given.lead_fields
+        self._settings = connection_part(Settings, settings, "settings")
 
     def receive(self, request: Request, now: datetime) -> Check | Refusal | Delivery:
         if request.method != "POST":
@@ -123,38 +121,37 @@ class Xiaohongshu:
             dedupe_key=dedupe_key(message_id, payload=payload),
             payload=payload,
             answer=json_answer(200, {"code": 0, "msg": "success", "success": True}),
-            content=self.read(payload, now),
+            content=content_of(read, self._settings, payload, now),
         )
-
-    def read(self, payload: bytes, now: datetime) -> Content | Broken:
-        try:
-            stored = json_object(payload, "body")
-            kind = required(stored.get("kind"), "kind")
-            document = object_or_json(stored.get("document"), "document")
-            occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
-            leads = (self._lead(document, payload, occurred_at),) if kind == "lead" else ()
-        except Unreadable as error:
-            return Broken(str(error))
-        return Content(kind=kind, occurred_at=occurred_at, leads=leads)
 
     def _is_bound(self, kind: str, document: dict[str, Any]) -> bool:
-        if not self._user_ids or kind not in OWNER_FIELDS:
+        if not self._settings.user_ids or kind not in OWNER_FIELDS:
             return True
-        return any(document.get(name) in self._user_ids for name in OWNER_FIELDS[kind])
+        return any(document.get(name) in self._settings.user_ids for name in OWNER_FIELDS[kind])
 
-    def _lead(
-        self, document: dict[str, Any], payload: bytes, occurred_at: datetime | None
-    ) -> LeadForm:
-        form = lead_form(
-            document,
-            self._lead_fields,
-            external_lead_id=f"sha256:{sha256(payload).hexdigest()}",
-            submitted_at=occurred_at,
-            name=text(at_path(document, "user_info.nickname"), "user_info.nickname"),
-        )
-        if not (form.phone or form.wechat or form.email or form.platform_user_id):
-            raise Unreadable("phone, user_info.user_id: missing")
-        return form
+
+def read(settings: Settings, payload: bytes, now: datetime) -> Content:
+    stored = json_object(payload, "body")
+    kind = required(stored.get("kind"), "kind")
+    document = object_or_json(stored.get("document"), "document")
+    occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
+    leads = (lead(settings, document, payload, occurred_at),) if kind == "lead" else ()
+    return Content(kind=kind, occurred_at=occurred_at, leads=leads)
+
+
+def lead(
+    settings: Settings, document: dict[str, Any], payload: bytes, occurred_at: datetime | None
+) -> LeadForm:
+    form = lead_form(
+        document,
+        LEAD_FIELDS | settings.lead_fields,
+        external_lead_id=f"sha256:{sha256(payload).hexdigest()}",
+        submitted_at=occurred_at,
+        name=text(at_path(document, "user_info.nickname"), "user_info.nickname"),
+    )
+    if not (form.phone or form.wechat or form.email or form.platform_user_id):
+        raise Unreadable("phone, user_info.user_id: missing")
+    return form
 
 
 def kind_of(path: str) -> str | None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lead_svc.hooks import PLATFORMS, Broken, Content, Delivery, Hook, Request, decode_query
+from lead_svc.hooks import Broken, Content, Delivery, Hook, Request, decode_query, open_hook
 
 NOW = datetime(2026, 3, 1, 2, 15, 30, tzinfo=UTC)
 """1772331330: half a minute after the instants in the samples."""
@@ -42,7 +42,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {"wecom": {"receive_ids": [WECOM_COR
 
 
 def make_hook(platform: str, settings: Mapping[str, Any] | None = None, **secrets: Any) -> Hook:
-    return PLATFORMS[platform](
+    return open_hook(
+        platform,
         {**SECRETS[platform], **secrets},
         SETTINGS.get(platform, {}) if settings is None else settings,
     )

@@ -17,9 +17,11 @@ from lead_svc.hooks import (
     Refusal,
     Request,
     decode_query,
+    read,
 )
 from tests.lead_svc.hooks.platforms import (
     NOW,
+    SETTINGS,
     delivered,
     douyin_push,
     generic_push,
@@ -166,9 +168,11 @@ def test_anything_signed_that_does_not_decrypt_is_refused(encrypted: str) -> Non
 def test_stored_content_of_any_shape_can_be_read(body: bytes, payload: bytes) -> None:
     stored = to_json({"kind": "lead", "document": {"phone": "1"}})
 
-    for hook in HOOKS.values():
+    for platform, hook in HOOKS.items():
         for each in (body, payload, stored):
-            assert isinstance(hook.read(each, NOW), Content | Broken)
+            assert isinstance(
+                read(platform, SETTINGS.get(platform, {}), each, NOW), Content | Broken
+            )
             assert not isinstance(
                 hook.receive(Request(method="POST", body=each), NOW), Check | Delivery
             )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lead_svc.hooks import BadConnection, Broken, Check, Content, LeadForm, Refusal, Request
+from lead_svc.hooks import BadConnection, Broken, Check, Content, LeadForm, Refusal, Request, read
 from tests.lead_svc.hooks.platforms import (
     NOW,
     content_of,
@@ -202,7 +202,7 @@ def test_corrected_settings_read_a_quarantined_push() -> None:
     stored = delivered(wrong.receive(oceanengine_push(push(data={**CLUE, "tags": []})), NOW))
     assert stored.content == Broken("name: expected text")
 
-    content = make_hook("oceanengine", LEADS).read(stored.payload, NOW)
+    content = read("oceanengine", LEADS, stored.payload, NOW)
 
     assert isinstance(content, Content)
     assert [lead.phone for lead in content.leads] == ["13800138000"]

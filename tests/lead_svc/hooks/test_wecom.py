@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from lead_svc.hooks import BadConnection, Check, LeadForm, Refusal, Request, decode_query
+from lead_svc.hooks import BadConnection, Check, LeadForm, Refusal, Request, decode_query, read
 from tests.lead_svc.hooks.platforms import (
     NOW,
+    SETTINGS,
     WECOM_CORP,
     WECOM_KEY,
     content_of,
@@ -393,7 +394,7 @@ def test_stored_content_can_be_read_again() -> None:
     hook = make_hook("wecom")
     result = delivered(hook.receive(wecom_push(SAMPLE), NOW))
 
-    assert hook.read(result.payload, NOW) == result.content
+    assert read("wecom", SETTINGS["wecom"], result.payload, NOW) == result.content
 
 
 @pytest.mark.parametrize("key", [WECOM_KEY[:-1], WECOM_KEY + "A", WECOM_KEY[:-1] + "+", ""])

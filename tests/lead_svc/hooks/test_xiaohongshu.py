@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lead_svc.hooks import BadConnection, Delivery, LeadForm, Refusal, Request
+from lead_svc.hooks import BadConnection, Delivery, LeadForm, Refusal, Request, read
 from tests.lead_svc.hooks.platforms import (
     NOW,
     content_of,
@@ -207,7 +207,7 @@ def test_stored_content_can_be_read_again() -> None:
     hook = make_hook("xiaohongshu")
     result = delivered(hook.receive(xiaohongshu_push(LEAD, b'{"phone":"1"}'), NOW))
 
-    assert hook.read(result.payload, NOW) == result.content
+    assert read("xiaohongshu", {}, result.payload, NOW) == result.content
 
 
 @pytest.mark.parametrize("key", ["", "00" * 15, "0g" * 16])
