@@ -59,6 +59,7 @@ class UnitAdded(OrgEvent):
     name: str
     ancestor_ids: list[UnitId]
     city_code: str | None = None
+    city: str | None = None
     latitude: float | None = None
     longitude: float | None = None
     opens_at: str | None = None
@@ -165,6 +166,8 @@ class AccountRegistered(AccountEvent):
     staff_id: StaffId | None = None
     persona_id: PersonaId | None = None
     persona_kind: str | None = None
+    display_name: str | None = None
+    """The name the public sees; None for accounts that go by their handle."""
     status: AccountStatus
 
 
