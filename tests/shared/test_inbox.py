@@ -15,7 +15,7 @@ from shared.envelope import Envelope
 from shared.events import Event, Received
 from shared.events.account import StaffDeparted, StaffReturned
 from shared.ids import typed, uuid7
-from shared.inbox import Inbox, Poison, Transient, Unavailable
+from shared.inbox import Handler, Inbox, Poison, Transient, Unavailable
 from shared.outbox import row as outbox_row
 from shared.tables import HeadRow, ParkedRow
 from tests.shared.conftest import AUDIT_KEY, Plumbing
@@ -50,11 +50,16 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def inbox(plumbing: Plumbing, recorder: Recorder) -> Inbox:
-    handlers = {StaffReturned: recorder.on_event, StaffDeparted: recorder.on_event}
+    handlers: dict[type[Event], Handler] = {
+        StaffReturned: recorder.on_event,
+        StaffDeparted: recorder.on_event,
+    }
     return Inbox(CONSUMER, handlers, plumbing.worker, AUDIT_KEY)
 
 
-def make_envelope(plumbing: Plumbing, staff_id: UUID, version: int, **overrides: object) -> Envelope:
+def make_envelope(
+    plumbing: Plumbing, staff_id: UUID, version: int, **overrides: object
+) -> Envelope:
     row = outbox_row(plumbing.brand_id, StaffReturned(staff_id=staff_id), version)
     values: dict[str, object] = {
         "event_id": row["event_id"],

@@ -1,0 +1,222 @@
+"""Kafka to effects: nothing skipped, nothing twice, over failures, moves and deaths of workers."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import parked
+from shared.consumer import Consumer, Unavailable
+from shared.database import brand_session
+from shared.events import Received
+from shared.events.account import StaffReturned
+from shared.ids import uuid7
+from shared.relay import run_relay
+from tests.shared.conftest import AUDIT_KEY, Plumbing
+from tests.shared.consumer_process import note
+from tests.shared.log_reading import fill, keys_of
+
+MakeTopic = Callable[..., Awaitable[str]]
+
+
+@asynccontextmanager
+async def running(work: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[None]:
+    stopping = asyncio.Event()
+    task = asyncio.ensure_future(work(stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, 20)
+
+
+@pytest.fixture
+async def topic(
+    plumbing: Plumbing, kafka_bootstrap: str, make_topic: MakeTopic
+) -> AsyncIterator[str]:
+    """A topic that the plumbing database's outbox is relayed to."""
+    name = await make_topic(partitions=4)
+    async with running(
+        lambda stopping: run_relay(plumbing.urls.relay, kafka_bootstrap, "test", stopping)
+    ):
+        yield name
+
+
+def make_consumer(
+    plumbing: Plumbing, bootstrap: str, topic: str, group: str, handler: object = note
+) -> Consumer:
+    return Consumer(
+        name=group,
+        topics=[topic],
+        handlers={StaffReturned: handler},  # type: ignore[dict-item]
+        sessions=plumbing.worker,
+        bootstrap=bootstrap,
+        audit_key=AUDIT_KEY,
+    )
+
+
+async def seen(plumbing: Plumbing) -> dict[str, list[int]]:
+    async with brand_session(plumbing.worker, plumbing.brand_id) as session:
+        rows = await session.execute(text("select key, version from seen order by position"))
+        found: dict[str, list[int]] = {}
+        for key, version in rows:
+            found.setdefault(key, []).append(version)
+        return found
+
+
+async def wait_for_count(plumbing: Plumbing, count: int, seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while sum(map(len, (await seen(plumbing)).values())) < count:
+            await asyncio.sleep(0.1)
+
+
+def in_order(staff_ids: list[UUID], versions: int) -> dict[str, list[int]]:
+    return {key: list(range(1, versions + 1)) for key in keys_of(staff_ids)}
+
+
+async def test_events_take_effect_once_and_in_order(
+    plumbing: Plumbing, kafka_bootstrap: str, topic: str
+) -> None:
+    staff_ids = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=8, versions=10)
+    consumer = make_consumer(plumbing, kafka_bootstrap, topic, f"g-{uuid7().hex}")
+
+    async with running(consumer.run):
+        await wait_for_count(plumbing, 80)
+
+    assert await seen(plumbing) == in_order(staff_ids, 10)
+
+
+async def test_a_record_that_cannot_be_read_stops_nothing(
+    plumbing: Plumbing, kafka_bootstrap: str, topic: str
+) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+    await producer.start()
+    for partition in range(4):
+        await producer.send_and_wait(topic, b"\xff not json", key=b"x", partition=partition)
+        await producer.send_and_wait(topic, None, key=b"\xff", partition=partition)
+    await producer.stop()
+    staff_ids = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=4, versions=3)
+    consumer = make_consumer(plumbing, kafka_bootstrap, topic, f"g-{uuid7().hex}")
+
+    async with running(consumer.run):
+        await wait_for_count(plumbing, 12)
+
+    assert await seen(plumbing) == in_order(staff_ids, 3)
+    async with plumbing.worker() as session:
+        rows = await parked.list_parked(session, first=20, after=None)
+    assert [row.status for row in rows] == ["dead"] * 8
+
+
+async def test_an_outage_holds_the_partition_and_skips_nothing(
+    plumbing: Plumbing, kafka_bootstrap: str, topic: str
+) -> None:
+    away = True
+
+    async def note_unless_away(session: AsyncSession, received: Received[StaffReturned]) -> None:
+        await note(session, received)
+        if away:
+            raise Unavailable("the dependency is away")
+
+    staff_ids = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=6, versions=5)
+    group = f"g-{uuid7().hex}"
+    consumer = make_consumer(plumbing, kafka_bootstrap, topic, group, note_unless_away)
+
+    async with running(consumer.run):
+        await asyncio.sleep(4)
+        assert await seen(plumbing) == {}
+        away = False
+        await wait_for_count(plumbing, 30)
+
+    assert await seen(plumbing) == in_order(staff_ids, 5)
+
+
+async def test_a_rebalance_with_a_held_partition_loses_and_doubles_nothing(
+    plumbing: Plumbing, kafka_bootstrap: str, topic: str
+) -> None:
+    away = True
+
+    async def note_unless_away(session: AsyncSession, received: Received[StaffReturned]) -> None:
+        await note(session, received)
+        if away:
+            raise Unavailable("the dependency is away")
+
+    group = f"g-{uuid7().hex}"
+    first = make_consumer(plumbing, kafka_bootstrap, topic, group, note_unless_away)
+    staff_ids = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=8, versions=5)
+
+    async with running(first.run):
+        await asyncio.sleep(3)
+        other = await _spawn(plumbing, kafka_bootstrap, topic, group, ordinal=1)
+        try:
+            await asyncio.sleep(4)
+            away = False
+            await wait_for_count(plumbing, 40)
+        finally:
+            os.kill(other.pid, signal.SIGKILL)
+            await other.wait()
+
+    assert await seen(plumbing) == in_order(staff_ids, 5)
+
+
+async def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(
+    plumbing: Plumbing, kafka_bootstrap: str, topic: str
+) -> None:
+    group = f"g-{uuid7().hex}"
+    filling = asyncio.create_task(
+        fill(plumbing.urls.app, plumbing.brand_id, topic, keys=10, versions=40)
+    )
+    for pause in (2.5, 3.0, 2.7):
+        process = await _spawn(plumbing, kafka_bootstrap, topic, group, ordinal=0)
+        await asyncio.sleep(pause)
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+    staff_ids = await filling
+    consumer = make_consumer(plumbing, kafka_bootstrap, topic, group)
+
+    async with running(consumer.run):
+        await wait_for_count(plumbing, 400, seconds=60)
+
+    assert await seen(plumbing) == in_order(staff_ids, 40)
+
+
+async def test_a_rewound_consumer_sees_everything_since_the_time_again(
+    plumbing: Plumbing, kafka_bootstrap: str, topic: str
+) -> None:
+    before = datetime.now(UTC)
+    staff_ids = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=3, versions=4)
+    group = f"g-{uuid7().hex}"
+    async with running(make_consumer(plumbing, kafka_bootstrap, topic, group).run):
+        await wait_for_count(plumbing, 12)
+
+    count = await parked.rewind(
+        plumbing.worker, kafka_bootstrap, consumer=group, topics=[topic], since=before
+    )
+    async with running(make_consumer(plumbing, kafka_bootstrap, topic, group).run):
+        await wait_for_count(plumbing, 24)
+
+    assert count == 12
+    assert await seen(plumbing) == {key: [1, 2, 3, 4] * 2 for key in keys_of(staff_ids)}
+
+
+async def _spawn(
+    plumbing: Plumbing, bootstrap: str, topic: str, group: str, *, ordinal: int
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.shared.consumer_process",
+        plumbing.urls.worker,
+        bootstrap,
+        topic,
+        group,
+        str(ordinal),
+    )
