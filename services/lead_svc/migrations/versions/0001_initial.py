@@ -767,7 +767,7 @@ def _grant_intake() -> None:
     role = "kos_lead_intake"
     op.execute(f"grant select on connection to {role}")
     op.execute(f"create policy every_brand on connection for select to {role} using (true)")
-    for table in ("receipt", "lead", "data_key", "outbox"):
+    for table in ("receipt", "lead", "data_key", "outbox", "timer"):
         op.execute(f"grant insert on {table} to {role}")
         op.execute(f"create policy any_brand on {table} for insert to {role} with check (true)")
     for table, columns in {
