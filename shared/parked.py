@@ -1,11 +1,12 @@
 """Parked events as people handle them: look, replay, discard; and rewind a whole consumer."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +17,7 @@ from shared.errors import Conflict, NotFound
 from shared.inbox import forget, lock_keys, save_heads
 from shared.tables import HeadRow, InboxRow, ParkedRow
 
-log = structlog.get_logger(__name__)
+_SESSION_SECONDS = 15
 
 
 class ParkedNotFound(NotFound):
@@ -27,6 +28,10 @@ class NotFirstParked(Conflict):
     """Another event of the same key is parked before this one; handle that one first."""
 
     code = "not_first_parked"
+
+
+class GroupInUse(Conflict):
+    code = "consumer_in_use"
 
 
 async def list_parked(session: AsyncSession, *, first: int, after: UUID | None) -> list[ParkedRow]:
@@ -97,7 +102,7 @@ async def rewind(
 ) -> int:
     """Make a consumer take in again everything since a time; the number of events.
 
-    The consumer's workers must be stopped. What the log holds since then is forgotten by the
+    The consumer's workers must be stopped (GroupInUse otherwise). What the log holds since then is forgotten by the
     inbox, heads go back to the version before, offsets go back; handlers see the events anew.
     """
     reader = AIOKafkaConsumer(
@@ -119,12 +124,25 @@ async def rewind(
             for partition in partitions
         }
         first_versions, event_ids = await _read_span(reader, starts, ends)
+        await _commit(reader, consumer, starts)
         async with sessions.begin() as session:
             await _forget_taken(session, consumer, first_versions, event_ids)
-        await reader.commit(starts)
     finally:
         await reader.stop()
     return len(event_ids)
+
+
+async def _commit(
+    reader: AIOKafkaConsumer, consumer: str, offsets: dict[TopicPartition, int]
+) -> None:
+    """Set the group's offsets; a static member that stopped keeps its seat for its session."""
+    for _ in range(_SESSION_SECONDS):
+        try:
+            await reader.commit(offsets)
+            return
+        except CommitFailedError:
+            await asyncio.sleep(1)
+    raise GroupInUse(f"workers of {consumer} still run; stop them first")
 
 
 async def _read_span(

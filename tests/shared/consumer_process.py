@@ -36,4 +36,5 @@ async def main(url: str, bootstrap: str, topic: str, group: str, ordinal: int) -
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5], int(sys.argv[5])))
+    url, bootstrap, topic, group, ordinal = sys.argv[1:]
+    asyncio.run(main(url, bootstrap, topic, group, int(ordinal)))
