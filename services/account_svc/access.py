@@ -1,0 +1,50 @@
+"""Who may do what in account_svc."""
+
+from shared.access import AccessMatrix, Role
+
+_HEAD_OFFICE = frozenset({Role.BRAND_ADMIN})
+_MANAGERS = frozenset({Role.BRAND_ADMIN, Role.REGION_MANAGER, Role.STORE_MANAGER})
+_REGIONS = frozenset({Role.BRAND_ADMIN, Role.REGION_MANAGER})
+_EVERYONE = frozenset(Role)
+_PLATFORM = frozenset({Role.PLATFORM_ADMIN})
+_AUDITORS = frozenset({Role.BRAND_ADMIN, Role.COMPLIANCE, Role.PLATFORM_ADMIN})
+
+MATRIX = AccessMatrix(
+    {
+        "brand.create": _PLATFORM,
+        "brand.read": _EVERYONE,
+        "unit.read": _EVERYONE,
+        "unit.add": _REGIONS,
+        "unit.move": _REGIONS,
+        "staff.read": _EVERYONE,
+        "staff.add": _MANAGERS,
+        "staff.mark_absent": _MANAGERS,
+        "staff.return": _MANAGERS,
+        "staff.depart": _MANAGERS,
+        "staff.transfer": _REGIONS,
+        "account.read": _EVERYONE,
+        "account.register": _MANAGERS,
+        "account.activate": _MANAGERS,
+        "account.restrict": _MANAGERS | {Role.COMPLIANCE},
+        "account.suspend": _MANAGERS | {Role.COMPLIANCE},
+        "account.hand_over": _MANAGERS,
+        "account.retire": _MANAGERS,
+        "account.pair": _MANAGERS,
+        "persona.read": _EVERYONE,
+        "persona.add": _HEAD_OFFICE,
+        "import.run": _HEAD_OFFICE,
+        "import.read": _HEAD_OFFICE,
+        "rule.read": _EVERYONE,
+        "rule.set": _HEAD_OFFICE,
+        "ledger.read": _EVERYONE,
+        "race.read": _EVERYONE,
+        "api_key.read": _HEAD_OFFICE,
+        "api_key.create": _HEAD_OFFICE,
+        "api_key.revoke": _HEAD_OFFICE,
+        "api_key.verify": _PLATFORM,
+        "audit.read": _AUDITORS,
+        "parked.read": _PLATFORM | _HEAD_OFFICE,
+        "parked.replay": _PLATFORM | _HEAD_OFFICE,
+        "parked.discard": _PLATFORM | _HEAD_OFFICE,
+    }
+)

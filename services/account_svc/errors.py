@@ -1,0 +1,107 @@
+"""What account_svc refuses, with stable codes."""
+
+from shared.errors import Conflict, Invalid, NotFound, Unauthenticated
+
+
+class BrandExists(Conflict):
+    code = "brand_exists"
+
+
+class BrandNotFound(NotFound):
+    code = "brand_not_found"
+
+
+class UnitNotFound(NotFound):
+    code = "unit_not_found"
+
+
+class UnknownUnit(Invalid):
+    """A body names a unit that the caller cannot see."""
+
+    code = "unknown_unit"
+
+
+class UnitCodeTaken(Conflict):
+    code = "unit_code_taken"
+
+
+class TreeCycle(Invalid):
+    code = "tree_cycle"
+
+
+class TreeTooDeep(Invalid):
+    code = "tree_too_deep"
+
+
+class RootStays(Conflict):
+    """The root of a brand's tree has no parent and cannot be given one."""
+
+    code = "root_stays"
+
+
+class StaffNotFound(NotFound):
+    code = "staff_not_found"
+
+
+class UnknownStaff(Invalid):
+    """A body names a person that the caller cannot see, or who has departed."""
+
+    code = "unknown_staff"
+
+
+class StaffCodeTaken(Conflict):
+    code = "staff_code_taken"
+
+
+class StaffDeparted(Conflict):
+    code = "staff_departed"
+
+
+class StaffNotAbsent(Conflict):
+    code = "staff_not_absent"
+
+
+class AccountNotFound(NotFound):
+    code = "account_not_found"
+
+
+class HandleTaken(Conflict):
+    code = "handle_taken"
+
+
+class TransitionNotAllowed(Conflict):
+    """The account's life cycle has no step from its status to the one asked for."""
+
+    code = "transition_not_allowed"
+
+
+class UnknownPersona(Invalid):
+    code = "unknown_persona"
+
+
+class ImportNotFound(NotFound):
+    code = "import_not_found"
+
+
+class ImportRunning(Conflict):
+    code = "import_running"
+
+
+class FileRefused(Invalid):
+    """The file as a whole cannot be read: its header, its kind or its size."""
+
+    code = "file_refused"
+
+
+class RuleInThePast(Invalid):
+    """A later version would change what was already earned."""
+
+    code = "rule_in_the_past"
+
+
+class ApiKeyNotFound(NotFound):
+    code = "api_key_not_found"
+
+
+class ApiKeyInvalid(Unauthenticated):
+    code = "api_key_invalid"

@@ -1,0 +1,75 @@
+"""Tables of account_svc, and the rules that need only one row."""
+
+from account_svc.models.account import (
+    STARTS,
+    TRANSITIONS,
+    Account,
+    AccountChange,
+    Domain,
+    Persona,
+    PersonaKind,
+    Seat,
+)
+from account_svc.models.api_key import ApiKey
+from account_svc.models.base import Base
+from account_svc.models.facts import AccountFacts, PersonaFacts, StaffFacts, UnitFacts
+from account_svc.models.imports import (
+    ImportKind,
+    ImportProblem,
+    ImportRun,
+    ImportStatus,
+    run_status,
+)
+from account_svc.models.incentive import (
+    POINTS,
+    Currency,
+    IncentiveRule,
+    LedgerEntry,
+    Standing,
+    StandingChange,
+    Trigger,
+    VoidedCause,
+    period_before,
+    period_of,
+)
+from account_svc.models.org import LARGEST_DEPTH, Brand, Unit, split_path
+from account_svc.models.staff import Staff, StaffStatus, status_at
+
+__all__ = [
+    "LARGEST_DEPTH",
+    "POINTS",
+    "STARTS",
+    "TRANSITIONS",
+    "Account",
+    "AccountChange",
+    "AccountFacts",
+    "ApiKey",
+    "Base",
+    "Brand",
+    "Currency",
+    "Domain",
+    "ImportKind",
+    "ImportProblem",
+    "ImportRun",
+    "ImportStatus",
+    "IncentiveRule",
+    "LedgerEntry",
+    "Persona",
+    "PersonaFacts",
+    "PersonaKind",
+    "Seat",
+    "Staff",
+    "StaffFacts",
+    "StaffStatus",
+    "Standing",
+    "StandingChange",
+    "Trigger",
+    "Unit",
+    "UnitFacts",
+    "VoidedCause",
+    "period_before",
+    "period_of",
+    "run_status",
+    "split_path",
+    "status_at",
+]

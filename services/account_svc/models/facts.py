@@ -1,0 +1,91 @@
+"""What may be said about a unit, a person, an account: the bounds of each value.
+
+Bodies of requests and rows of imports are both checked against these.
+"""
+
+import re
+from typing import Annotated
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from account_svc.models.account import Domain, PersonaKind, Seat
+from shared.events.account import Platform, UnitKind
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Code = Annotated[str, Field(min_length=1, max_length=100)]
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+Words = Annotated[list[Word], Field(max_length=100)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""`HH:MM` by the clocks of Asia/Shanghai."""
+
+
+_MAINLAND_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+
+
+def normal_phone(text: str) -> str:
+    """A number as E.164; without a country code it is a Chinese one."""
+    digits = text.strip()
+    if _MAINLAND_MOBILE.fullmatch(digits):  # by far the most common, and ten times faster so
+        return f"+86{digits}"
+    try:
+        number = phonenumbers.parse(digits, "CN")
+    except phonenumbers.NumberParseException as error:
+        raise ValueError("not a phone number") from error
+    if not phonenumbers.is_valid_number(number):
+        raise ValueError("not a phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+Phone = Annotated[str, Field(max_length=30), AfterValidator(normal_phone)]
+
+
+class Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class UnitFacts(Facts):
+    """What a unit is, apart from its place in the tree."""
+
+    kind: UnitKind
+    code: Code
+    name: Name
+    city_code: Annotated[str, Field(max_length=20)] | None = None
+    city: Annotated[str, Field(max_length=100)] | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    opens_at: TimeOfDay | None = None
+    closes_at: TimeOfDay | None = None
+
+
+class StaffFacts(Facts):
+    """Who a person is and what they can do, apart from where they work."""
+
+    code: Code
+    name: Name
+    phone: Phone | None = None
+    is_seller: bool = True
+    open_lead_capacity: Annotated[int, Field(ge=0, le=10_000)] = 20
+    skills: Words = []
+    product_lines: Words = []
+    languages: Words = []
+    tier: Word = "standard"
+
+
+class AccountFacts(Facts):
+    """What an account is, apart from who runs it."""
+
+    platform: Platform
+    handle: Annotated[str, Field(min_length=1, max_length=200)]
+    display_name: Name
+    domain: Domain
+    seat: Seat
+
+
+class PersonaFacts(Facts):
+    kind: PersonaKind
+    name: Name
+    bio: Annotated[str, Field(max_length=2_000)] = ""
+    tone: Annotated[str, Field(max_length=500)] = ""
+    taboo_words: Words = []
+    interests: Words = []

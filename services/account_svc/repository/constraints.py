@@ -1,0 +1,23 @@
+"""Uniqueness is the database's: its refusal becomes ours by the name of the constraint."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.errors import ServiceError
+
+
+@asynccontextmanager
+async def refusing(
+    session: AsyncSession, constraint: str, refusal: ServiceError
+) -> AsyncIterator[None]:
+    """Flush at the end of the block; raise `refusal` if the constraint is violated."""
+    try:
+        yield
+        await session.flush()
+    except IntegrityError as error:
+        if getattr(error.driver_exception, "constraint_name", None) == constraint:
+            raise refusal from error
+        raise

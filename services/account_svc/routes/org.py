@@ -1,0 +1,101 @@
+"""Brands and units over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from account_svc.access import MATRIX
+from account_svc.models import Brand, Unit, UnitFacts
+from account_svc.repository import org as repository
+from account_svc.repository.reading import batch_of, fetch_by_ids, fetch_page, page_of
+from account_svc.schemas.batch import Batch
+from account_svc.schemas.org import BrandIn, BrandOut, MoveUnitIn, UnitIn, UnitOut
+from account_svc.schemas.org import unit_json as shape
+from account_svc.use_cases import org as use_cases
+from shared.access import Principal
+from shared.database import brand_read
+from shared.events.account import UnitKind
+from shared.ids import UnitId, typed
+from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+
+reads = APIRouter(tags=["org"])
+commands = APIRouter(tags=["org"], route_class=CommandRoute)
+ROUTERS = (reads, commands)
+
+MayRead = Annotated[Principal, Depends(MATRIX.allow("unit.read"))]
+
+
+@reads.get("/brand", response_model=BrandOut)
+async def get_brand(
+    request: Request, principal: Annotated[Principal, Depends(MATRIX.allow("brand.read"))]
+) -> Response:
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        row = await repository.fetch_brand(connection, principal.brand_id)
+    return json_response(
+        {
+            "id": typed("brand", row["brand_id"]),
+            "name": row["name"],
+            "industry": row["industry"],
+            "created_at": row["created_at"],
+        }
+    )
+
+
+@reads.get("/units", response_model=Page[UnitOut])
+async def list_units(
+    *,
+    request: Request,
+    principal: MayRead,
+    cursor: CursorQuery,
+    parent_id: UnitId | None = None,
+    kind: UnitKind | None = None,
+    q: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """Newest first; `q` is a part of the name or the code."""
+    conditions = repository.filtered_units(
+        principal.brand_id, principal.extent, parent_id=parent_id, kind=kind, q=q
+    )
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows, has_next = await fetch_page(connection, repository.SELECT_UNIT, conditions, cursor)
+    return json_response(page_of(rows, has_next, shape))
+
+
+@reads.post("/units/by-ids", response_model=Batch[UnitOut])
+async def get_units(request: Request, principal: MayRead, body: ByIds) -> Response:
+    ids = body.uuids("unit")
+    conditions = repository.visible_units(principal.brand_id, principal.extent)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows = await fetch_by_ids(connection, repository.SELECT_UNIT, conditions, ids)
+    return json_response(batch_of(rows, "unit", ids, shape))
+
+
+@commands.post("/brands", status_code=201, response_model=BrandOut)
+async def create_brand(
+    body: BrandIn,
+    session: Transaction,
+    principal: Annotated[Principal, Depends(MATRIX.allow("brand.create"))],
+) -> Brand:
+    return await use_cases.create_brand(
+        session, principal, brand_id=body.id, name=body.name, industry=body.industry
+    )
+
+
+@commands.post("/units", status_code=201, response_model=UnitOut)
+async def add_unit(
+    body: UnitIn,
+    session: Transaction,
+    principal: Annotated[Principal, Depends(MATRIX.allow("unit.add"))],
+) -> Unit:
+    facts = UnitFacts(**body.model_dump(exclude={"parent_id"}))
+    return await use_cases.add_unit(session, principal, body.parent_id, facts)
+
+
+@commands.post("/units/{unit_id}/move", response_model=UnitOut)
+async def move_unit(
+    unit_id: UnitId,
+    body: MoveUnitIn,
+    session: Transaction,
+    principal: Annotated[Principal, Depends(MATRIX.allow("unit.move"))],
+) -> Unit:
+    return await use_cases.move_unit(session, principal, unit_id, body.parent_id)

@@ -1,0 +1,110 @@
+"""Bodies of accounts and personas."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import asyncpg
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from account_svc.models import STARTS, AccountFacts, Domain, PersonaKind, Seat
+from account_svc.models.facts import Facts
+from shared.events.account import AccountStatus, Platform
+from shared.ids import AccountId, PersonaId, StaffId, UnitId, typed
+
+
+def _a_start(status: AccountStatus) -> AccountStatus:
+    if status not in STARTS:
+        raise ValueError("an account starts as planned, pending or active")
+    return status
+
+
+class AccountIn(AccountFacts):
+    unit_id: UnitId
+    staff_id: StaffId | None = None
+    persona_id: PersonaId | None = None
+    status: Annotated[AccountStatus, AfterValidator(_a_start)] = AccountStatus.PLANNED
+
+
+class ReasonIn(Facts):
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class ActivateIn(Facts):
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+
+class HandOverIn(ReasonIn):
+    staff_id: StaffId
+
+
+class PairIn(Facts):
+    persona_id: PersonaId
+
+
+class AccountOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: AccountId
+    platform: Platform
+    handle: str
+    display_name: str
+    domain: Domain
+    seat: Seat
+    unit_id: UnitId
+    staff_id: StaffId | None
+    persona_id: PersonaId | None
+    status: AccountStatus
+    status_reason: str | None
+    status_changed_at: datetime
+    version: int
+
+
+class AccountChangeOut(BaseModel):
+    """One step of an account's life."""
+
+    account_id: AccountId
+    from_status: AccountStatus | None
+    to_status: AccountStatus
+    staff_id: StaffId | None
+    reason: str | None
+    actor: str
+    at: datetime
+
+
+class PersonaOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: PersonaId
+    kind: PersonaKind
+    name: str
+    bio: str
+    tone: str
+    taboo_words: list[str]
+    interests: list[str]
+
+
+def account_json(row: asyncpg.Record) -> dict[str, Any]:
+    """A row of SELECT_ACCOUNT in the shape of AccountOut."""
+    return {
+        **row,
+        "id": typed("acct", row["id"]),
+        "unit_id": typed("unit", row["unit_id"]),
+        "staff_id": row["staff_id"] and typed("staff", row["staff_id"]),
+        "persona_id": row["persona_id"] and typed("persona", row["persona_id"]),
+    }
+
+
+def change_json(row: asyncpg.Record) -> dict[str, Any]:
+    """A row of SELECT_CHANGE in the shape of AccountChangeOut."""
+    shaped = {
+        **row,
+        "account_id": typed("acct", row["account_id"]),
+        "staff_id": row["staff_id"] and typed("staff", row["staff_id"]),
+    }
+    del shaped["id"]
+    return shaped
+
+
+def persona_json(row: asyncpg.Record) -> dict[str, Any]:
+    """A row of SELECT_PERSONA in the shape of PersonaOut."""
+    return {**row, "id": typed("persona", row["id"])}
