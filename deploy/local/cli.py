@@ -2,16 +2,23 @@
 
 import asyncio
 import shutil
-from typing import Annotated
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+from uuid import UUID
 
+import httpx
 import typer
 from rich.console import Console
 
-from deploy.local import identity, overview, process
+from deploy.local import bulk_import, identity, overview, process, replay
 from deploy.local import up as supervisor
+from deploy.local.bulk_import import Kind
+from deploy.local.databases import Service
 from deploy.local.doctor import find_trouble
 from deploy.local.settings import DEMO_BRAND, StackSettings
 from shared.access import Role
+from shared.errors import ServiceError
 
 STOP_SECONDS = 60
 
@@ -99,18 +106,7 @@ def token(
     staff: Annotated[str | None, typer.Option(help="The seller, for the role kos.")] = None,
 ) -> None:
     """An access token of the development issuer, valid for twelve hours."""
-    settings = StackSettings()
-    try:
-        text = identity.issue_token(
-            settings.key_dir,
-            brand_id=brand,
-            roles=role or [Role.BRAND_ADMIN],
-            unit_ids=unit or [],
-            staff_id=staff,
-        )
-    except FileNotFoundError:
-        fail("There is no issuer yet: `kos up` makes its key at the first start.")
-    typer.echo(text)
+    typer.echo(_issue(StackSettings(), brand, role or [Role.BRAND_ADMIN], unit, staff))
 
 
 @app.command()
@@ -125,6 +121,92 @@ def doctor() -> None:
     raise typer.Exit(1 if any(found.values()) else 0)
 
 
-def fail(sentence: str) -> None:
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or JSONL.")],
+    kind: Annotated[Kind | None, typer.Option(help="Read from the columns when absent.")] = None,
+    brand: Annotated[str, typer.Option(help="Typed id of the brand.")] = DEMO_BRAND,
+) -> None:
+    """Import units, staff or accounts; exit code 1 when rows were refused."""
+    settings = StackSettings()
+    try:
+        chosen = kind or bulk_import.guess_kind(file)
+        access = _issue(settings, brand, [Role.BRAND_ADMIN])
+        report = bulk_import.import_file(settings.url("account"), access, file, chosen, console)
+    except bulk_import.UnknownFile as error:
+        fail(f"{error}.")
+    except httpx.HTTPStatusError as error:
+        fail(f"account_svc refused the import: {error.response.text}")
+    except httpx.TransportError as error:
+        fail(f"account_svc does not answer at {settings.url('account')}: {error or 'no answer'}.")
+    bulk_import.show_report(report, console)
+    raise typer.Exit(1 if report["rows_refused"] else 0)
+
+
+replay_app = typer.Typer(no_args_is_help=True, help="Parked events, and consumers from a time.")
+app.add_typer(replay_app, name="replay")
+
+ServiceArgument = Annotated[Service, typer.Argument(help="account, content or lead.")]
+EventArgument = Annotated[UUID, typer.Argument(help="Id of the parked event.")]
+
+
+@replay_app.command("list")
+def replay_list(service: ServiceArgument) -> None:
+    """The events that a service could not take in, oldest first."""
+    asyncio.run(replay.show_parked(StackSettings(), console, service))
+
+
+@replay_app.command("event")
+def replay_event(service: ServiceArgument, event_id: EventArgument) -> None:
+    """Try a parked event again, now; those parked behind it follow in order."""
+    _handle(service, event_id, "replay")
+
+
+@replay_app.command("discard")
+def replay_discard(service: ServiceArgument, event_id: EventArgument) -> None:
+    """Give a parked event up, so that the next one of its key may run."""
+    _handle(service, event_id, "discard")
+
+
+@replay_app.command("consumer")
+def replay_consumer(
+    service: ServiceArgument,
+    since: Annotated[datetime, typer.Option(help="UTC, such as 2026-11-22T08:00:00.")],
+    consumer: Annotated[str | None, typer.Option(help="<service>_svc when absent.")] = None,
+) -> None:
+    """Take in again everything published since a time; the service's workers must be stopped."""
+    name = consumer or f"{service}_svc"
+    at = since if since.tzinfo else since.replace(tzinfo=UTC)
+    try:
+        count = asyncio.run(replay.rewind(StackSettings(), service, name, at))
+    except (ServiceError, replay.NothingRead) as error:
+        fail(f"{error}.")
+    console.print(f"{name} will take in {count} events again")
+
+
+def _handle(service: Service, event_id: UUID, verb: replay.Verb) -> None:
+    try:
+        asyncio.run(replay.handle_parked(StackSettings(), service, event_id, verb))
+    except ServiceError as error:
+        fail(f"{error}.")
+    console.print(f"{verb} of {event_id}: done")
+
+
+def _issue(
+    settings: StackSettings,
+    brand: str,
+    roles: list[Role],
+    units: list[str] | None = None,
+    staff: str | None = None,
+) -> str:
+    try:
+        return identity.issue_token(
+            settings.key_dir, brand_id=brand, roles=roles, unit_ids=units or [], staff_id=staff
+        )
+    except FileNotFoundError:
+        fail("There is no issuer yet: `kos up` makes its key at the first start.")
+
+
+def fail(sentence: str) -> NoReturn:
     typer.echo(sentence, err=True)
     raise typer.Exit(1)

@@ -62,13 +62,20 @@ async def provision(admin_url: str, service: Service, passwords: Mapping[str, st
             await inside.execute(f"create extension if not exists {extension}")
         await inside.execute("revoke create on schema public from public")
         await inside.execute(f"grant usage on schema public to {everyone}")
-    urls = {
-        role.removeprefix(f"{database}_"): _with(
-            admin_url, user=role, password=passwords[role], database=database
-        )
-        for role in roles
-    }
-    return ServiceUrls(**urls)
+    return urls_of(admin_url, service, passwords)
+
+
+def urls_of(admin_url: str, service: Service, passwords: Mapping[str, str]) -> ServiceUrls:
+    """Where the roles of a provisioned service log in; connects to nothing."""
+    database = f"kos_{service}"
+    return ServiceUrls(
+        **{
+            role.removeprefix(f"{database}_"): _with(
+                admin_url, user=role, password=passwords[role], database=database
+            )
+            for role in list_roles(service)
+        }
+    )
 
 
 async def _ensure_role(server: asyncpg.Connection, role: str, password: str) -> None:

@@ -1,5 +1,6 @@
 """The processes of the embedded stack: how each is started and what it is told."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def migration_command(service: Service) -> list[str]:
 
 def service_env(settings: StackSettings, service: Service, urls: ServiceUrls) -> dict[str, str]:
     keys = settings.key_dir
-    values = {
+    values: dict[str, object] = {
         **_process(settings, service),
         "WORKER_PORT": getattr(settings.ports, f"{service}_worker"),
         "DATABASE_URL": urls.app,
@@ -52,9 +53,22 @@ def service_env(settings: StackSettings, service: Service, urls: ServiceUrls) ->
     }
     if urls.intake is not None:
         values["INTAKE_DATABASE_URL"] = urls.intake
+    if service == "content":
+        values |= _content(settings)
     # the subscriber of the demo listens on the loopback interface
     development = {"KOS_WEBHOOK_ALLOW_PRIVATE": "true"}
     return {**os.environ, **development, **_prefixed(service.upper(), values)}
+
+
+def _content(settings: StackSettings) -> dict[str, object]:
+    """Assets lie in a folder, and the sandbox stands in for every platform."""
+    sandbox = f"{HOST}:{settings.ports.sandbox}"
+    return {
+        "ASSET_STORE_URL": (settings.home / "assets").absolute().as_uri(),
+        "DOUYIN_URL": f"http://{sandbox}",
+        "WECOM_URL": f"http://{sandbox}",
+        "HANDOFF_HOSTS": json.dumps({"xiaohongshu": [sandbox], "channels": [sandbox]}),
+    }
 
 
 def _gateway(settings: StackSettings) -> dict[str, str]:

@@ -33,12 +33,14 @@ class PostgresServer:
 
     @property
     def admin_url(self) -> str:
-        return (
-            f"postgresql://postgres:{quote(self.password, safe='')}@127.0.0.1:{self.port}/postgres"
-        )
+        return admin_url(self.port, self.password)
 
     def stop(self) -> None:
         self.child.stop()
+
+
+def admin_url(port: int, password: str) -> str:
+    return f"postgresql://postgres:{quote(password, safe='')}@127.0.0.1:{port}/postgres"
 
 
 async def start(
