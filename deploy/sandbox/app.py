@@ -31,8 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with httpx.AsyncClient(timeout=settings.hook_timeout_seconds) as http:
             world = World(settings, db, http)
             yield {"world": world, "sender": Sender(world)}
-            for task in world.tasks:
-                task.cancel()
+            await world.stop_tasks()
         db.close()
 
     app = FastAPI(title="Platform sandbox", lifespan=lifespan)

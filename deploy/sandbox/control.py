@@ -45,8 +45,7 @@ WithSender = Annotated[Sender, Depends(get_sender)]
 
 @router.post("/reset", status_code=204)
 async def reset(world: InWorld) -> None:
-    for task in list(world.tasks):
-        task.cancel()
+    await world.stop_tasks()
     forget_everything(world.db)
 
 

@@ -50,6 +50,14 @@ HOOK_KINDS = {
     Kind.LOST,
 }
 CALL_KINDS = set(Kind) - (HOOK_KINDS - {Kind.DELAY, Kind.GARBAGE_BODY})
+# A call or hook that one of these hits is over: no later rule sees it.
+ENDING_KINDS = set(Kind) - {
+    Kind.DELAY,
+    Kind.TOKEN_EXPIRED,
+    Kind.DUPLICATE,
+    Kind.REORDER,
+    Kind.BAD_SIGNATURE,
+}
 PLATFORMS_WITH_CODES = {"douyin", "wecom", "oceanengine", "feiyu"}
 
 PLATFORM_OF_PATH = {
@@ -142,6 +150,8 @@ def draw(
             )
             if fires:
                 hit.append(rule)
+            if fires and rule.kind in ENDING_KINDS:
+                break
     return hit
 
 
@@ -185,6 +195,9 @@ class FaultMiddleware:
             elif rule.kind is Kind.TOKEN_EXPIRED:
                 _expire_presented_token(world, scope)
             elif rule.kind is Kind.CONNECTION_RESET:
+                # Read first: a caller still writing would take the reset for a plain end.
+                while (await receive()).get("more_body"):
+                    pass
                 await _drop_connection(scope, receive)
                 return
             elif rule.kind is Kind.TIMEOUT_AFTER_SUCCESS:

@@ -205,8 +205,8 @@ def _page(world: World, platform: str, page_id: str) -> HTMLResponse:
     tags = "\n".join(
         f'<meta property="{name}" content="{html.escape(value)}">' for name, value in meta.items()
     )
-    # "</" would end the script element inside a text that contains it.
-    data = json.dumps(note, ensure_ascii=False).replace("</", "<\\/")
+    # A "<" in the text could end the script element; JSON may write it as an escape.
+    data = json.dumps(note, ensure_ascii=False).replace("<", "\\u003c")
     return HTMLResponse(
         f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8">\n'
         f"<title>{html.escape(row['title'])}</title>\n{tags}\n"

@@ -46,6 +46,11 @@ class World:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    async def stop_tasks(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
 
 def digest(*key: object) -> str:
     return hashlib.blake2b(

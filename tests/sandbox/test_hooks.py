@@ -244,7 +244,7 @@ def test_raw_content_is_broken_inside_and_signed_rightly(
             )
             assert hook.json["data"] == "<not>closed"
         case "wecom":
-            encrypted = fromstring(hook.body).findtext("Encrypt")
+            encrypted = fromstring(hook.body).findtext("Encrypt") or ""
             assert signing.wecom_decrypt(AES_KEY, encrypted) == ("<not>closed", "wwkosdemo")
         case _:
             assert hook.body == b"<not>closed"
