@@ -1,5 +1,6 @@
 """One write request is one transaction: brand, idempotency key, effects, audit, commit, answer."""
 
+import hmac
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from shared import audit, idempotency
 from shared.database import brand_session
 from shared.errors import Invalid, ServiceError
+from shared.sealing import seal, unseal
 from shared.web.problems import render
 
 _READS = frozenset({"GET", "HEAD"})
@@ -44,11 +46,12 @@ class CommandRoute(APIRoute):
             brand_id = principal.brand_id
             async with brand_session(request.state.sessions, brand_id) as session:
                 if key is not None:
+                    store_key = hmac.digest(request.state.audit_key, b"idempotency", "sha256")
                     mark = idempotency.fingerprint(request.method, request.url.path, body)
                     stored = await idempotency.claim(session, brand_id, key, mark)
                     if stored is not None:
                         return Response(
-                            stored.body,
+                            unseal(store_key, stored.body, brand_id, brand_id, key),
                             stored.status,
                             {"Idempotency-Replayed": "true"},
                             media_type=stored.media_type,
@@ -66,7 +69,8 @@ class CommandRoute(APIRoute):
                     answer = idempotency.StoredAnswer(
                         response.status_code,
                         response.headers["content-type"],
-                        bytes(response.body),
+                        # Sealed: an answer may hold personal data, or a secret shown once.
+                        seal(store_key, bytes(response.body), brand_id, brand_id, key),
                     )
                     await idempotency.store(session, brand_id, key, answer)
                 await audit.flush(session, brand_id, request.state.audit_key)
