@@ -1,0 +1,100 @@
+"""The application over its real database. Every test makes a brand of its own and keeps to it."""
+
+import base64
+import json
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from asgi_lifespan import LifespanManager
+from joserfc.jwk import KeySet, RSAKey
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from account_svc.app import create_app
+from account_svc.settings import Settings
+from deploy.local.databases import ServiceUrls
+from shared.database import Sessions, create_engine, create_sessions
+from shared.settings import read_key
+from tests.account_svc.making import Api, make_brand
+
+
+@pytest.fixture(scope="session")
+def settings(account_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("account-keys")
+    jwks = folder / "jwks.json"
+    jwks.write_text(json.dumps(KeySet([RSAKey.generate_key(2048)]).as_dict()))
+    return Settings(
+        database_url=account_database.app,
+        worker_database_url=account_database.worker,
+        relay_database_url=account_database.relay,
+        migration_database_url=account_database.owner,
+        kafka_bootstrap="127.0.0.1:1",
+        oidc_issuer="https://issuer.test",
+        oidc_audience="kos",
+        oidc_jwks_file=jwks,
+        service_secret_file=_key_file(folder / "service"),
+        kek_file=_key_file(folder / "kek"),
+        index_key_file=_key_file(folder / "index"),
+        audit_key_file=_key_file(folder / "audit"),
+    )
+
+
+def _key_file(path: Path) -> Path:
+    path.write_bytes(base64.b64encode(secrets.token_bytes(32)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def service_secret(settings: Settings) -> bytes:
+    return read_key(settings.service_secret_file)
+
+
+@pytest.fixture(scope="session")
+async def http(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    async with LifespanManager(create_app(settings)) as manager:
+        transport = httpx.ASGITransport(app=manager.app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(transport=transport, base_url="http://account") as client:
+            yield client
+
+
+@pytest.fixture(scope="session")
+async def app_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(settings.database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def worker_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(settings.worker_database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def sessions(app_engine: AsyncEngine) -> Sessions:
+    """Sessions of the api's role."""
+    return create_sessions(app_engine)
+
+
+@pytest.fixture
+def worker_sessions(worker_engine: AsyncEngine) -> Sessions:
+    return create_sessions(worker_engine)
+
+
+@pytest.fixture
+async def api(
+    http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions
+) -> AsyncIterator[Api]:
+    """The service as a brand administrator of a brand that only this test has."""
+    yield await make_brand(http, service_secret, sessions)
+
+
+@pytest.fixture
+async def other_api(
+    http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions
+) -> AsyncIterator[Api]:
+    """Another brand."""
+    yield await make_brand(http, service_secret, sessions)
