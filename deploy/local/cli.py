@@ -137,8 +137,8 @@ def import_(
         fail(f"{error}.")
     except httpx.HTTPStatusError as error:
         fail(f"account_svc refused the import: {error.response.text}")
-    except httpx.TransportError as error:
-        fail(f"account_svc does not answer at {settings.url('account')}: {error or 'no answer'}.")
+    except httpx.TransportError:
+        fail(f"account_svc does not answer at {settings.url('account')}; `kos status` shows why.")
     bulk_import.show_report(report, console)
     raise typer.Exit(1 if report["rows_refused"] else 0)
 

@@ -1,0 +1,58 @@
+# `make` lists the targets; everything runs in .venv, which each target sets up when it has to.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## create .venv and install the locked dependencies, when they changed
+	@sh deploy/local/setup.sh
+
+up: setup ## start everything, play the main job once, stay in the foreground
+	@$(BIN)/kos up
+
+down: setup ## stop everything
+	@$(BIN)/kos down
+
+reset: setup ## stop everything and delete the data
+	@$(BIN)/kos reset --yes
+
+status: setup ## what runs, on which port, and whether it is ready
+	@$(BIN)/kos status
+
+logs: setup ## follow the logs of all processes
+	@$(BIN)/kos logs --follow
+
+demo: setup ## play the main job again on the running stack
+	@$(BIN)/kos demo
+
+test: setup ## all tests, on a PostgreSQL and a Kafka of their own
+	@$(BIN)/pytest
+
+check: lint types imports lock contracts test ## what CI runs
+
+lint: setup ## ruff: rules and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+imports: setup ## who may import whom
+	@$(BIN)/lint-imports
+
+lock: setup ## requirements.lock fits pyproject.toml
+	@$(BIN)/python -m deploy.local.lock
+
+contracts: setup ## the committed GraphQL schema, OpenAPI and AsyncAPI documents are up to date
+	@$(BIN)/python -m gateway schema --check
+	@$(BIN)/python -m account_svc openapi --check
+	@$(BIN)/python -m content_svc openapi --check
+	@$(BIN)/python -m lead_svc openapi --check
+	@$(BIN)/python -m shared.contracts --check
+
+audit: setup ## known vulnerabilities of the locked dependencies
+	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
