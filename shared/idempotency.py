@@ -48,13 +48,13 @@ def parse_key(header: str) -> str:
     return key
 
 
-def fingerprint(method: str, path: str, body: bytes) -> bytes:
-    """SHA-256 over method, path and body; JSON bodies are compared by value, not by spelling."""
+def fingerprint(actor: str, method: str, path: str, body: bytes) -> bytes:
+    """SHA-256 over caller, method, path and body; JSON is compared by value, not by spelling."""
     try:
         canonical = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS) if body else b""
     except orjson.JSONDecodeError:
         canonical = body
-    return hashlib.sha256(b"\n".join((method.encode(), path.encode(), canonical))).digest()
+    return hashlib.sha256(b"\n".join((actor.encode(), method.encode(), path.encode(), canonical))).digest()
 
 
 async def claim(

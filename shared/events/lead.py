@@ -116,6 +116,15 @@ class LeadExpired(LeadEvent):
     staff_id: StaffId
 
 
+class LeadWithdrawn(LeadEvent):
+    """The offer was taken back unanswered: the seller is away or gone."""
+
+    type: ClassVar[str] = "kos.lead.withdrawn.v1"
+    offer_id: OfferId
+    staff_id: StaffId
+    reason: str
+
+
 class LeadPooled(LeadEvent):
     """Nobody able is left to offer the lead to; it lies in the pool."""
 

@@ -47,7 +47,9 @@ class CommandRoute(APIRoute):
             async with brand_session(request.state.sessions, brand_id) as session:
                 if key is not None:
                     store_key = hmac.digest(request.state.audit_key, b"idempotency", "sha256")
-                    mark = idempotency.fingerprint(request.method, request.url.path, body)
+                    mark = idempotency.fingerprint(
+                        principal.actor, request.method, request.url.path, body
+                    )
                     stored = await idempotency.claim(session, brand_id, key, mark)
                     if stored is not None:
                         return Response(

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.models import (
@@ -92,7 +92,7 @@ async def list_heads(
             WebhookDelivery.endpoint_id == endpoint_id,
             WebhookDelivery.status == DeliveryStatus.PENDING,
         )
-        .distinct(WebhookDelivery.subject)
+        .ext(distinct_on(WebhookDelivery.subject))
         .order_by(WebhookDelivery.subject, WebhookDelivery.aggregate_version)
         .subquery()
     )
