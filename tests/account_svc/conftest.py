@@ -87,14 +87,14 @@ def worker_sessions(worker_engine: AsyncEngine) -> Sessions:
 @pytest.fixture
 async def api(
     http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions
-) -> AsyncIterator[Api]:
+) -> Api:
     """The service as a brand administrator of a brand that only this test has."""
-    yield await make_brand(http, service_secret, sessions)
+    return await make_brand(http, service_secret, sessions)
 
 
 @pytest.fixture
 async def other_api(
     http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions
-) -> AsyncIterator[Api]:
+) -> Api:
     """Another brand."""
-    yield await make_brand(http, service_secret, sessions)
+    return await make_brand(http, service_secret, sessions)
