@@ -171,6 +171,12 @@ class AccountRegistered(AccountEvent):
     status: AccountStatus
 
 
+class AccountChanged(AccountRegistered):
+    """Facts of the account are now these; a step of its life that has a fact is told apart."""
+
+    type: ClassVar[str] = "kos.account.changed.v1"
+
+
 class AccountActivated(AccountEvent):
     """The account may publish content and receive leads."""
 
