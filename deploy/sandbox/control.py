@@ -92,6 +92,7 @@ async def register_app(
 class AccountIn(_Body):
     platform: AccountPlatform
     handle: str = Field(min_length=1)
+    platform_id: str = ""
     app_id: str = ""
     nickname: str = ""
     city: str = ""
@@ -115,11 +116,13 @@ def _register(world: World, account: AccountIn) -> dict[str, Any]:
         app = find_app(world, account.platform, account.app_id)
         if app is None:
             raise HTTPException(422, f"{account.handle}: no {account.platform} app with this id")
-    platform_id = posts.ensure_account(world, account.platform, account.handle, account.app_id)
+    known_id = posts.ensure_account(world, account.platform, account.handle, account.app_id)
+    platform_id = account.platform_id or known_id
     world.db.execute(
-        "UPDATE account SET app_id = ?, nickname = ?, city = ?, store_code = ?, channel_code = ?"
-        " WHERE platform = ? AND handle = ?",
+        "UPDATE account SET platform_id = ?, app_id = ?, nickname = ?, city = ?,"
+        " store_code = ?, channel_code = ? WHERE platform = ? AND handle = ?",
         (
+            platform_id,
             account.app_id,
             account.nickname or account.handle,
             account.city,
@@ -358,10 +361,16 @@ async def leave_lead(
     if kind not in kinds:
         raise HTTPException(422, f"kind is one of {kinds}")
     fields = body.model_dump(exclude={"kind", "copies", "external_id"})
+    person = digest("person", body.phone or body.name)
     with world.db:
+        made = (
+            leads.wecom_customer(connection.settings.corp_id, person)
+            if connection.platform == "wecom"
+            else world.fresh("lead")
+        )
         lead = leads.Lead(
-            external_id=body.external_id or world.fresh("lead"),
-            person=digest("person", body.phone or body.name),
+            external_id=body.external_id or made,
+            person=person,
             **fields,
         )
         message = leads.write(world, connection, lead, kind)

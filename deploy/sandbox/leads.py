@@ -20,16 +20,17 @@ KINDS = {
     "oceanengine": ("clue",),
     "wecom": ("contact",),
     "xiaohongshu": ("data", "message"),
-    "generic": ("form",),
+    "generic": ("form", "update"),
 }
+"""What a platform can be told, its ordinary lead first."""
 
 
 @dataclass(frozen=True)
 class Lead:
     """What a person leaves.
 
-    `external_id` is the platform's id of this lead; the person's own id on a platform follows
-    from `person`, so the same person keeps it over several leads.
+    `external_id` is the id of this lead on the wire: server_message_id, clue_id, lead_id, and on
+    WeCom the ExternalUserID. The person's own id on other platforms follows from `person`.
     """
 
     external_id: str
@@ -44,6 +45,11 @@ class Lead:
     store_code: str
     channel_code: str
     campaign: str
+
+
+def wecom_customer(corp_id: str, person: str) -> str:
+    """The ExternalUserID of a person, which differs from corp to corp."""
+    return "wm" + digest("wecom consumer", corp_id, person)[:30]
 
 
 def write(world: World, connection: Connection, lead: Lead, kind: str) -> Message:
@@ -64,9 +70,9 @@ def write(world: World, connection: Connection, lead: Lead, kind: str) -> Messag
             event = "send" if kind == "message" else "third/data"
             data = _xiaohongshu(world, lead, kind)
         case _:
-            event, data = "lead.created", _form(lead)
+            event, data = "lead.updated" if kind == "update" else "lead.created", _form(lead)
     return Message(
-        message_id=digest("message", connection.connection_id, lead.external_id),
+        message_id=digest("message", connection.connection_id, lead.external_id, kind),
         event=event,
         data=data,
         created_at=time.time(),
@@ -144,20 +150,19 @@ def _clue(connection: Connection, lead: Lead) -> dict[str, Any]:
 
 def _contact(world: World, connection: Connection, lead: Lead) -> dict[str, Any]:
     corp_id = connection.settings.corp_id
-    external_userid = "wm" + digest("wecom consumer", corp_id, lead.person)[:30]
     ensure_account(world, "wecom", lead.account_handle, corp_id)
     add_customer(
         world,
         corp_id,
         lead.account_handle,
-        external_userid,
+        lead.external_id,
         name=lead.name,
         state=lead.channel_code,
         mobile=lead.phone,
     )
     return {
         "UserID": lead.account_handle,
-        "ExternalUserID": external_userid,
+        "ExternalUserID": lead.external_id,
         **({"State": lead.channel_code} if lead.channel_code else {}),
         "WelcomeCode": issue_welcome_code(world, corp_id),
     }

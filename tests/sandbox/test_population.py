@@ -136,10 +136,12 @@ def test_ledger_agrees_with_what_the_product_received(
 
     leads = ledger(sandbox)["leads"]
     expected = wave["expected"]
+    told = [lead for lead in leads if lead["kind"] != "message"]
     assert (wave["status"], wave["outcomes"]) == ("done", {"accepted": len(leads)})
     assert len(product.received) == expected["deliveries"] == sum(x["copies"] for x in leads)
     assert expected["duplicates"] == expected["deliveries"] - len(leads) > 0
-    assert expected["leads"] == len(leads)
+    assert expected["messages"] == len(leads) - len(told) > 0
+    assert expected["leads"] == len({(x["connection_id"], x["external_id"]) for x in told})
     assert set(expected["by_platform"]) == {
         "wecom",
         "douyin",
@@ -159,7 +161,7 @@ def test_some_people_come_twice_with_the_number_written_differently(
 ) -> None:
     furnish(sandbox, ["chen"])
 
-    wave = run(sandbox, two_platform_rate=1)
+    wave = run(sandbox, two_platform_rate=1, update_rate=0, message_rate=0)
 
     leads = ledger(sandbox)["leads"]
     people = Counter(lead["person"] for lead in leads)
@@ -211,20 +213,41 @@ def test_consumers_raise_the_figures_of_what_they_saw(sandbox: httpx.Client) -> 
 def test_messages_carry_the_link_and_no_number(sandbox: httpx.Client, product: Product) -> None:
     furnish(sandbox, ["chen"])
 
-    wave = run(sandbox, connections=["c_douyin"], message_rate=1, two_platform_rate=0, lead_rate=1)
+    wave = run(
+        sandbox,
+        connections=["c_douyin"],
+        post_platforms=["douyin"],
+        message_rate=1,
+        two_platform_rate=0,
+        lead_rate=1,
+    )
 
     contents = [json.loads(hook.json["content"]) for hook in product.received]
     assert {content["message_type"] for content in contents} == {"text"}
     assert all("/douyin/share/video/" in content["text"] for content in contents)
-    assert wave["expected"]["phones"] == 0
-    assert wave["expected"]["people"] > 0
+    assert wave["expected"]["messages"] == 200
+    assert [wave["expected"][name] for name in ("leads", "people", "phones")] == [0, 0, 0]
+
+
+def test_updates_tell_more_of_the_same_lead(sandbox: httpx.Client, product: Product) -> None:
+    furnish(sandbox, ["chen"])
+
+    wave = run(sandbox, connections=["c_form"], update_rate=1, lead_rate=1, duplicate_rate=0)
+
+    kinds: dict[str, list[str]] = {}
+    for hook in product.received:
+        kinds.setdefault(hook.json["data"]["lead_id"], []).append(hook.json["type"])
+    assert len(kinds) == wave["expected"]["leads"]
+    assert {tuple(sorted(types)) for types in kinds.values()} == {("lead.created", "lead.updated")}
+    assert ["lead.updated", "lead.created"] in kinds.values()
+    assert len({hook.headers["webhook-id"] for hook in product.received}) == 2 * len(kinds)
 
 
 def test_refusing_product_shows_in_the_outcomes(sandbox: httpx.Client, product: Product) -> None:
     furnish(sandbox, ["chen"])
     product.answer = lambda _: (401, b"")
 
-    wave = run(sandbox, connections=["c_form"])
+    wave = run(sandbox, connections=["c_form"], update_rate=0)
 
     assert wave["outcomes"] == {"refused": wave["expected"]["leads"]}
 
@@ -256,7 +279,7 @@ def test_wave_runs_in_the_background_on_request(sandbox: httpx.Client) -> None:
         time.sleep(0.05)
         [wave] = ledger(sandbox)["waves"]
     assert wave["status"] == "done"
-    assert wave["outcomes"] == {"accepted": wave["expected"]["leads"]}
+    assert wave["outcomes"] == {"accepted": len(ledger(sandbox)["leads"])}
 
 
 def test_unknown_connection_is_refused_and_nothing_runs(sandbox: httpx.Client) -> None:

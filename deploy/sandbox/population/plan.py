@@ -9,7 +9,7 @@ from itertools import accumulate
 from pydantic import BaseModel, ConfigDict, Field
 
 from deploy.sandbox.hooks.connections import Connection
-from deploy.sandbox.leads import KINDS, Lead
+from deploy.sandbox.leads import KINDS, Lead, wecom_customer
 from deploy.sandbox.personas import (
     CITIES,
     COMMENTS,
@@ -31,7 +31,7 @@ MAX_EXTRA_COPIES = 2
 # How many places later a late delivery or a copy is sent.
 MAX_DELAY_PLACES = 20
 # Leads whose hook carries the number; WeCom's tells only the id of the external contact.
-KINDS_WITH_PHONE = {"card", "clue", "data", "form"}
+KINDS_WITH_PHONE = {"card", "clue", "data", "form", "update"}
 ELSEWHERE = {"douyin": ("oceanengine", "generic"), "": ("oceanengine", "generic")}
 # No range is set aside for fiction in China: one block, of which nothing is ever called.
 PHONE_BLOCK, PHONES, PHONE_STRIDE = "199000", 100_000, 7919
@@ -45,6 +45,7 @@ class WaveIn(BaseModel):
     consumers: int = Field(default=100, ge=1, le=MAX_CONSUMERS)
     lead_rate: float = Field(default=0.2, ge=0, le=1)
     message_rate: float = Field(default=0.1, ge=0, le=1)
+    update_rate: float = Field(default=0.1, ge=0, le=1)
     two_platform_rate: float = Field(default=0.15, ge=0, le=1)
     duplicate_rate: float = Field(default=0.2, ge=0, le=1)
     reorder_rate: float = Field(default=0.1, ge=0, le=1)
@@ -161,6 +162,9 @@ class _Consumer:
         lead = self._lead(first, post, city or dice.choice(CITIES)[1])
         kind = self._kind(first)
         made = [self._planned(lead, first, kind, post)]
+        if kind == "form" and dice.random() < self.wave.update_rate:
+            more = replace(lead, note=dice.choice(NOTES), product=dice.choice(PRODUCTS))
+            made.append(self._planned(more, first, "update", post))
         if dice.random() < self.wave.two_platform_rate:
             made += self._second(made[0], post, by_platform)
         return made
@@ -209,6 +213,8 @@ class _Consumer:
         external = digest("lead", self.person, connection.connection_id)
         if connection.platform == "oceanengine":
             external = str(7_000_000_000_000_000_000 + int(external, 16) % 10**18)
+        if connection.platform == "wecom":
+            external = wecom_customer(connection.settings.corp_id, self.person)
         return Lead(
             external_id=external,
             person=self.person,
@@ -226,8 +232,8 @@ class _Consumer:
 
     def _kind(self, connection: Connection) -> str:
         kinds = KINDS[connection.platform]
-        writes = len(kinds) > 1 and self.dice.random() < self.wave.message_rate
-        return kinds[-1] if writes else kinds[0]
+        writes = "message" in kinds and self.dice.random() < self.wave.message_rate
+        return "message" if writes else kinds[0]
 
     def _planned(
         self, lead: Lead, connection: Connection, kind: str, post: SeenPost | None

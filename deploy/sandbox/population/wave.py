@@ -176,6 +176,10 @@ def list_waves(world: World, number: int | None) -> list[dict[str, Any]]:
 
 def _wave(row: sqlite3.Row, left: list[dict[str, Any]]) -> dict[str, Any]:
     deliveries = sum(lead["copies"] for lead in left)
+    leads_alone = [lead for lead in left if lead["kind"] != "message"]
+    wire_ids = {
+        (lead["platform"], lead["connection_id"], lead["external_id"]) for lead in leads_alone
+    }
     return {
         "wave": row["wave"],
         "seed": row["seed"],
@@ -185,12 +189,13 @@ def _wave(row: sqlite3.Row, left: list[dict[str, Any]]) -> dict[str, Any]:
         "likes": row["likes"],
         "comments": row["comments"],
         "expected": {
-            "leads": len({(lead["connection_id"], lead["external_id"]) for lead in left}),
-            "people": len({lead["person"] for lead in left}),
+            "leads": len(wire_ids),
+            "messages": len(left) - len(leads_alone),
+            "people": len({lead["person"] for lead in leads_alone}),
             "phones": len({lead["phone"] for lead in left if lead["carries_phone"]}),
             "deliveries": deliveries,
             "duplicates": deliveries - len(left),
-            "by_platform": dict(sorted(Counter(lead["platform"] for lead in left).items())),
+            "by_platform": dict(sorted(Counter(platform for platform, _, _ in wire_ids).items())),
         },
         "outcomes": dict(sorted(Counter(lead["outcome"] for lead in left).items())),
     }
