@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 class KeySource(Protocol):
-    async def keys(self, kid: str | None) -> KeySet: ...
+    async def keys(self, kid: str | None, /) -> KeySet: ...
 
 
 class FileKeys:
@@ -43,7 +43,7 @@ class FileKeys:
     def __init__(self, path: Path) -> None:
         self._keys = KeySet.import_key_set(orjson.loads(path.read_bytes()))
 
-    async def keys(self, kid: str | None) -> KeySet:
+    async def keys(self, _kid: str | None) -> KeySet:
         return self._keys
 
 

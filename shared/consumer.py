@@ -4,6 +4,7 @@ Settings and traps of aiokafka 0.14 are from docs/adr/0004-consumers.md.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,8 @@ class Consumer:
     """Feeds the events of some topics to their handlers: each once, in order per aggregate.
 
     `name` is the consumer group and the inbox's consumer; `ordinal` distinguishes the copies of
-    the worker (static membership) and is used by one process at a time.
+    the worker (static membership) and is used by one process at a time. Up to `chunk` events of a
+    partition share a transaction; 1 for handlers that lock rows of several aggregates.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class Consumer:
         bootstrap: str,
         audit_key: bytes,
         ordinal: int = 0,
+        chunk: int = _CHUNK,
     ) -> None:
         self._name = name
         self._topics = list(topics)
         self._bootstrap = bootstrap
         self._ordinal = ordinal
+        self._chunk = chunk
         self._inbox = Inbox(name, handlers, sessions, audit_key)
         self._held: dict[TopicPartition, float] = {}
         self._connections = asyncio.Semaphore(_CONNECTIONS)
@@ -120,8 +124,8 @@ class Consumer:
     async def _process(self, records: list[ConsumerRecord]) -> int:
         """The first offset of the partition that was not processed."""
         async with self._connections:
-            for start in range(0, len(records), _CHUNK):
-                chunk = [envelope.read(record) for record in records[start : start + _CHUNK]]
+            for start in range(0, len(records), self._chunk):
+                chunk = [envelope.read(record) for record in records[start : start + self._chunk]]
                 try:
                     await self._take(chunk)
                 except Exception as error:
@@ -161,10 +165,8 @@ class Consumer:
         if not commits:
             return
         self._progress_at = time.monotonic()
-        try:
+        with contextlib.suppress(CommitFailedError, IllegalStateError):
             await consumer.commit(commits)
-        except (CommitFailedError, IllegalStateError):
-            pass
 
     def _release(self, consumer: AIOKafkaConsumer) -> None:
         for partition, until in list(self._held.items()):
@@ -188,22 +190,12 @@ class Consumer:
         self._progress_at = time.monotonic()  # the broker is away: nothing to restart for
 
     def _lags(self, consumer: AIOKafkaConsumer) -> bool:
-        for partition in consumer.assignment():
-            position = consumer._subscription.subscription.assignment.state_value(partition)
-            end = consumer.highwater(partition)
-            if end is not None and position is not None and position.has_valid_position:
-                if end > position.position:
-                    return True
-        return False
+        return any(_lag(consumer, partition) > 0 for partition in consumer.assignment())
 
     def _observe(self, consumer: AIOKafkaConsumer) -> None:
         for partition in consumer.assignment():
-            state = consumer._subscription.subscription.assignment.state_value(partition)
-            end = consumer.highwater(partition)
-            if end is not None and state is not None and state.has_valid_position:
-                LAG.labels(self._name, partition.topic, partition.partition).set(
-                    max(0, end - state.position)
-                )
+            lag = _lag(consumer, partition)
+            LAG.labels(self._name, partition.topic, partition.partition).set(lag)
 
     async def _retry_parked(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -216,19 +208,28 @@ class Consumer:
                 await asyncio.sleep(_RETRY_SECONDS)
 
 
+def _lag(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
+    """Records between our position and the end of the partition, as far as the client knows."""
+    state = consumer._subscription.subscription.assignment.state_value(partition)
+    end = consumer.highwater(partition)
+    if end is None or state is None or not state.has_valid_position:
+        return 0
+    return max(0, int(end - state.position))
+
+
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     """Lets work in flight finish before its partition moves."""
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
-    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, _revoked: list[TopicPartition]) -> None:
         try:
             await asyncio.wait_for(self._consumer._idle.wait(), _REVOKE_SECONDS)
         except TimeoutError:
             log.warning("revoked_in_flight", consumer=self._consumer._name)
 
-    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, _assigned: list[TopicPartition]) -> None:
         self._consumer._progress_at = time.monotonic()
 
 

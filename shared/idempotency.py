@@ -54,7 +54,8 @@ def fingerprint(actor: str, method: str, path: str, body: bytes) -> bytes:
         canonical = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS) if body else b""
     except orjson.JSONDecodeError:
         canonical = body
-    return hashlib.sha256(b"\n".join((actor.encode(), method.encode(), path.encode(), canonical))).digest()
+    parts = (actor.encode(), method.encode(), path.encode(), canonical)
+    return hashlib.sha256(b"\n".join(parts)).digest()
 
 
 async def claim(

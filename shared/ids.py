@@ -65,7 +65,7 @@ def parse_id(prefix: str, text: str) -> UUID:
 
 
 class _Prefix:
-    """Pydantic validator and serialiser for one prefix; a plain UUID is accepted from Python only."""
+    """Validator and serialiser for one prefix; a plain UUID is accepted from Python only."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix

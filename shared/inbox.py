@@ -115,7 +115,8 @@ class Inbox:
 
         Outages are raised: they are no fault of the event.
         """
-        assert envelope.brand_id is not None and envelope.occurred_at is not None
+        assert envelope.brand_id is not None
+        assert envelope.occurred_at is not None
         try:
             event = decode(envelope.type, envelope.payload or b"")
         except ValidationError as error:
@@ -166,7 +167,7 @@ class Inbox:
                 HeadRow.consumer == self.consumer, HeadRow.key.in_(keys)
             )
         )
-        return {key: version for key, version in rows}
+        return {row.key: row.version for row in rows}
 
     async def _parked_keys(self, session: AsyncSession, keys: list[str]) -> set[str]:
         return set(

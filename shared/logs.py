@@ -15,10 +15,54 @@ import structlog
 from shared.tracing import request_id
 
 _ALLOWED = frozenset(
-    """action attempt brand_id bytes cause code connection_id consumer count delivery_id due_at
-    duration_ms endpoint_id error error_at event event_id field host kind level logger method name
-    offset partition path pid platform port process reason request_id role route seconds service
-    signal status subject subject_id timestamp topic type url version""".split()
+    [
+        "action",
+        "attempt",
+        "brand_id",
+        "bytes",
+        "cause",
+        "code",
+        "connection_id",
+        "consumer",
+        "count",
+        "delivery_id",
+        "due_at",
+        "duration_ms",
+        "endpoint_id",
+        "error",
+        "error_at",
+        "event",
+        "event_id",
+        "field",
+        "host",
+        "kind",
+        "level",
+        "logger",
+        "method",
+        "name",
+        "offset",
+        "partition",
+        "path",
+        "pid",
+        "platform",
+        "port",
+        "process",
+        "reason",
+        "request_id",
+        "role",
+        "route",
+        "seconds",
+        "service",
+        "signal",
+        "status",
+        "subject",
+        "subject_id",
+        "timestamp",
+        "topic",
+        "type",
+        "url",
+        "version",
+    ]
 )
 
 

@@ -102,8 +102,9 @@ async def rewind(
 ) -> int:
     """Make a consumer take in again everything since a time; the number of events.
 
-    The consumer's workers must be stopped (GroupInUse otherwise). What the log holds since then is forgotten by the
-    inbox, heads go back to the version before, offsets go back; handlers see the events anew.
+    The consumer's workers must be stopped (GroupInUse otherwise). The inbox forgets what the log
+    holds since then, heads go back to the version before, offsets go back; handlers see the events
+    anew.
     """
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, group_id=consumer, enable_auto_commit=False
@@ -117,7 +118,7 @@ async def rewind(
         ]
         reader.assign(partitions)
         at = int(since.timestamp() * 1000)
-        found = await reader.offsets_for_times({partition: at for partition in partitions})
+        found = await reader.offsets_for_times(dict.fromkeys(partitions, at))
         ends = await reader.end_offsets(partitions)
         starts = {
             partition: place.offset if (place := found[partition]) is not None else ends[partition]
@@ -154,8 +155,8 @@ async def _read_span(
     first_versions: dict[str, int] = {}
     event_ids: list[UUID] = []
     left = {partition for partition in starts if starts[partition] < ends[partition]}
-    for partition in starts:
-        reader.seek(partition, starts[partition])
+    for partition, offset in starts.items():
+        reader.seek(partition, offset)
     while left:
         batch: dict[TopicPartition, list[Any]] = await reader.getmany(timeout_ms=1000)
         for partition, records in batch.items():

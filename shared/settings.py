@@ -50,7 +50,7 @@ class ServiceSettings(ProcessSettings):
 
 
 def read_key(path: Path) -> bytes:
-    """The 32 bytes that a key file holds as base64; ValueError names the file, never its content."""
+    """The 32 bytes a key file holds as base64; ValueError names the file, never its content."""
     try:
         key = base64.b64decode(path.read_text().strip(), validate=True)
     except (OSError, binascii.Error) as error:

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.events.event import Event
 from shared.ids import AccountId, EntryId, PersonaId, RuleId, StaffId, UnitId
 
@@ -97,9 +99,9 @@ class StaffJoined(StaffEvent):
     unit_id: UnitId
     is_seller: bool
     open_lead_capacity: int
-    skills: list[str] = []
-    product_lines: list[str] = []
-    languages: list[str] = []
+    skills: list[str] = Field(default_factory=list)
+    product_lines: list[str] = Field(default_factory=list)
+    languages: list[str] = Field(default_factory=list)
     tier: str = "standard"
 
 

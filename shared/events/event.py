@@ -42,14 +42,14 @@ class Event(BaseModel):
         return self.model_dump_json().encode()
 
 
-E = TypeVar("E", bound=Event, covariant=True)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Received(Generic[E]):
+class Received(Generic[E_co]):
     """An event as a consumer gets it: the fact with what its envelope says."""
 
-    event: E
+    event: E_co
     event_id: UUID
     brand_id: UUID
     version: int

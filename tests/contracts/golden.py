@@ -1,9 +1,7 @@
 """Write a golden file for every event type that has none yet; existing files are left alone."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -20,21 +18,22 @@ _SAMPLES: dict[str, Any] = {
 
 def sample(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
     """A value that fits a JSON schema of the kinds that events use."""
-    if "$ref" in schema:
-        return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    if "anyOf" in schema:
-        return sample(schema["anyOf"][0], definitions)
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "pattern" in schema:
-        return f"{schema['pattern'][1:].partition('_[')[0]}_{_ID}"
-    if schema.get("format") == "date-time":
-        return datetime(2026, 3, 1, 10, 15, tzinfo=UTC).isoformat().replace("+00:00", "Z")
-    if schema.get("format") == "uuid":
-        return str(UUID(int=7))
-    if schema.get("type") == "array":
-        return [sample(schema["items"], definitions)]
-    return _SAMPLES[schema["type"]]
+    match schema:
+        case {"$ref": reference}:
+            value = sample(definitions[reference.rpartition("/")[2]], definitions)
+        case {"anyOf": [first, *_]}:
+            value = sample(first, definitions)
+        case {"enum": [first, *_]}:
+            value = first
+        case {"pattern": pattern}:
+            value = f"{pattern[1:].partition('_[')[0]}_{_ID}"
+        case {"format": "date-time"}:
+            value = "2026-03-01T10:15:00Z"
+        case {"type": "array", "items": items}:
+            value = [sample(items, definitions)]
+        case _:
+            value = _SAMPLES[schema["type"]]
+    return value
 
 
 def golden(kind: type[Event]) -> bytes:

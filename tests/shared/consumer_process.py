@@ -1,4 +1,4 @@
-"""A consumer that notes what it sees, in a process of its own: url, bootstrap, topic, group, ordinal."""
+"""A consumer in a process of its own. Arguments: url, bootstrap, topic, group, ordinal."""
 
 import asyncio
 import sys

@@ -240,7 +240,7 @@ class Sender:
 
 
 def next_attempt(attempts: int, outcome: Outcome) -> datetime:
-    """When to try again after `attempts` earlier ones: the schedule with jitter, or later if asked."""
+    """When to try again after `attempts` earlier ones: by schedule with jitter, later if asked."""
     step = _RETRIES[min(attempts, len(_RETRIES) - 1)]
     wait = step * random.uniform(0.8, 1.2)
     if outcome.retry_after is not None:

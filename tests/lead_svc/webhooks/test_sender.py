@@ -210,7 +210,8 @@ async def test_l12_a_redirect_is_a_failure_and_is_not_followed(
 
     next_at = await sender.deliver_due(due(brand_id, endpoint_id))
 
-    assert next_at is not None and next_at > now()
+    assert next_at is not None
+    assert next_at > now()
     assert len(sink.requests) == 1
     [delivery] = await deliveries(sessions, brand_id, endpoint_id)
     assert (delivery.status, delivery.last_error) == (DeliveryStatus.PENDING, "status 307")
