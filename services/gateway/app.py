@@ -1,0 +1,180 @@
+"""The gateway's application: the only place that builds its clients."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.credentials import Caller, Credentials
+from gateway.edge.budget import Budget
+from gateway.edge.documents import Documents, read_trusted
+from gateway.edge.http import GraphQLEndpoint
+from gateway.edge.operations import Operations
+from gateway.edge.websocket import WebSocketEndpoint
+from gateway.feed import Feed
+from gateway.schema import KINDS, LIVE_TOPICS, schema
+from gateway.settings import Settings
+from gateway.upstream import Refused, Service, Unavailable, Upstream
+from shared.authentication import Authenticator, FileKeys, RemoteKeys
+from shared.errors import Overloaded, Unauthenticated
+from shared.settings import Environment, read_key
+from shared.web.app import RequestEdge, health_routes
+
+CONSOLE = Path(__file__).parent / "console"
+
+
+class Gateway:
+    """`/graphql` in front of the ordinary routes: the hot path passes no router."""
+
+    def __init__(self, pages: ASGIApp) -> None:
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or scope["path"] != "/graphql":
+            await self._pages(scope, receive, send)
+        elif scope["type"] == "http":
+            scope["route"] = _GRAPHQL
+            await scope["state"]["graphql"](scope, receive, send)
+        else:
+            await scope["state"]["graphql_websocket"](scope, receive, send)
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    is_production = settings.environment is Environment.PRODUCTION
+    secret = read_key(settings.service_secret_file)
+    feed = Feed(settings.kafka_bootstrap, LIVE_TOPICS)
+    urls = {
+        Service.ACCOUNT: settings.account_url,
+        Service.CONTENT: settings.content_url,
+        Service.LEAD: settings.lead_url,
+    }
+    documents = Documents(
+        schema._schema,
+        most_cost=settings.query_cost,
+        introspection=not is_production,
+        trusted=read_trusted(settings.trusted_documents_file),
+    )
+    upstreams: list[Upstream] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        async with AsyncExitStack() as stack:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            )
+            upstream = Upstream(
+                session,
+                urls,
+                connections=settings.upstream_connections,
+                waiting=settings.upstream_waiting,
+                seconds=settings.upstream_seconds,
+            )
+            upstreams.append(upstream)
+            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            credentials = Credentials(create_authenticator(settings, secret, http), secret)
+            operations = Operations(
+                schema,
+                documents,
+                Budget(settings.cost_per_minute),
+                upstream,
+                feed,
+                KINDS,
+                seconds=settings.query_seconds,
+                trusted_only=settings.trusted_documents_only,
+                hide_suggestions=is_production,
+            )
+            verify_key = partial(verify_api_key, upstream)
+            following = asyncio.create_task(feed.run(), name="feed")
+            stack.push_async_callback(_cancel, following)
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(10_000, 50, 100)
+            yield {
+                "graphql": GraphQLEndpoint(
+                    operations, credentials, verify_key, most_bytes=settings.query_bytes
+                ),
+                "graphql_websocket": WebSocketEndpoint(operations, credentials, verify_key),
+            }
+
+    def reach(service: Service) -> Any:
+        async def check() -> None:
+            await upstreams[-1].check(service)
+
+        return check
+
+    checks = {service: reach(service) for service in urls} | {"feed": feed.check}
+    routes: list[BaseRoute] = [
+        Route("/", _console),
+        Route("/schema.graphql", _schema),
+        Mount("/console", StaticFiles(directory=CONSOLE)),
+        *health_routes(checks),
+    ]
+    return RequestEdge(Gateway(Starlette(routes=routes, lifespan=lifespan)))
+
+
+def create_authenticator(
+    settings: Settings, secret: bytes, http: httpx.AsyncClient
+) -> Authenticator:
+    if settings.oidc_jwks_file is not None:
+        key_source: FileKeys | RemoteKeys = FileKeys(settings.oidc_jwks_file)
+    else:
+        assert settings.oidc_jwks_url is not None
+        key_source = RemoteKeys(settings.oidc_jwks_url, http)
+    return Authenticator(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        key_source=key_source,
+        service_secret=secret,
+    )
+
+
+async def verify_api_key(upstream: Upstream, key: str, gateway: Caller) -> bytes:
+    """The claims of an API key, from account_svc, which owns them."""
+    body = msgspec.json.encode({"key": key})
+    try:
+        return await upstream.fetch(
+            Service.ACCOUNT, "POST", "/api-keys/verify", gateway, body, is_read=True
+        )
+    except Refused as error:
+        raise Unauthenticated("the key is not valid") from error
+    except Unavailable as error:
+        if error.status == 401:
+            raise Unauthenticated("the key is not valid") from error
+        raise Overloaded("keys cannot be verified at the moment") from error
+
+
+async def _console(_: Request) -> Response:
+    return FileResponse(CONSOLE / "index.html")
+
+
+async def _schema(_: Request) -> Response:
+    return Response(schema.as_str() + "\n", media_type="text/plain; charset=utf-8")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class _Named:
+    """What the request log calls the route."""
+
+    path = "/graphql"
+
+
+_GRAPHQL = _Named()

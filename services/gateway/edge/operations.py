@@ -1,0 +1,161 @@
+"""From a verified caller and a request to results: limits, budget, execution, masking."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, cast
+
+import msgspec
+import strawberry
+from graphql import ExecutionResult, GraphQLError, execute, subscribe
+from strawberry.execution import optimized_is_awaitable
+
+from gateway.context import Context
+from gateway.credentials import Caller
+from gateway.edge.budget import Budget
+from gateway.edge.documents import Document, Documents, Operation, is_subscription
+from gateway.edge.refusals import RequestRefused, shown
+from gateway.feed import Feed
+from gateway.rows import Kind
+from gateway.upstream import Upstream
+
+_RENEW_SECONDS = 60.0
+
+Renew = Callable[[], Awaitable[object]]
+
+
+class GraphQLRequest(msgspec.Struct, gc=False):
+    """The members of a GraphQL-over-HTTP body; unknown ones are ignored."""
+
+    query: str | None = None
+    document_id: str | None = msgspec.field(default=None, name="documentId")
+    operation_name: str | None = msgspec.field(default=None, name="operationName")
+    variables: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Admitted:
+    """An operation that may run."""
+
+    caller: Caller
+    request: GraphQLRequest
+    document: Document
+    operation: Operation
+    rate_headers: dict[str, str]
+
+    @property
+    def is_subscription(self) -> bool:
+        return is_subscription(self.operation)
+
+
+class Operations:
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        documents: Documents,
+        budget: Budget,
+        upstream: Upstream,
+        feed: Feed,
+        kinds: dict[str, Kind[Any]],
+        *,
+        seconds: float,
+        trusted_only: bool,
+        hide_suggestions: bool,
+    ) -> None:
+        self._schema = schema
+        self._documents = documents
+        self._budget = budget
+        self._upstream = upstream
+        self._feed = feed
+        self._kinds = kinds
+        self._seconds = seconds
+        self._trusted_only = trusted_only
+        self._hide_suggestions = hide_suggestions
+
+    def admit(self, caller: Caller, request: GraphQLRequest) -> Admitted:
+        """Find the document, measure it, charge the caller; raises RequestRefused."""
+        if request.document_id is not None:
+            text = self._documents.trusted(request.document_id)
+        elif request.query is None:
+            raise RequestRefused(400, "malformed", "send `query` or `documentId`")
+        elif self._trusted_only and caller.principal.scopes is None:
+            raise RequestRefused(400, "untrusted_document", "send the `documentId` of a known one")
+        else:
+            text = request.query
+        document, operation, cost = self._documents.prepare(
+            text, request.operation_name, request.variables or {}
+        )
+        headers = self._budget.spend(caller.principal, cost)
+        return Admitted(caller, request, document, operation, headers)
+
+    async def run(self, admitted: Admitted, request_id: str) -> ExecutionResult:
+        """The result of a query or mutation; raises RequestRefused when it takes too long."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                running = execute(
+                    self._schema._schema,
+                    admitted.document.node,
+                    context_value=self._context(admitted, request_id),
+                    variable_values=admitted.request.variables,
+                    operation_name=admitted.request.operation_name,
+                    is_awaitable=cast("Any", optimized_is_awaitable),
+                    executor_class=cast("Any", self._schema.execution_context_class),
+                    hide_suggestions=self._hide_suggestions,
+                )
+                result = await running if isawaitable(running) else running
+        except TimeoutError:
+            raise RequestRefused(503, "timeout", "the operation took too long") from None
+        return self._masked(result, request_id)
+
+    async def stream(
+        self, admitted: Admitted, request_id: str, renew: Renew
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        """The results of a subscription; the one result of anything else.
+
+        `renew` verifies the caller's credential again: a stream does not outlive it for long.
+        """
+        if not admitted.is_subscription:
+            yield await self.run(admitted, request_id)
+            return
+        started = subscribe(
+            self._schema._schema,
+            admitted.document.node,
+            context_value=self._context(admitted, request_id),
+            variable_values=admitted.request.variables,
+            operation_name=admitted.request.operation_name,
+            executor_class=cast("Any", self._schema.execution_context_class),
+            hide_suggestions=self._hide_suggestions,
+        )
+        source = await started if isawaitable(started) else started
+        if isinstance(source, ExecutionResult):
+            yield self._masked(source, request_id)
+            return
+        try:
+            verified_at = time.monotonic()
+            async for result in source:
+                if time.monotonic() - verified_at > _RENEW_SECONDS:
+                    await renew()
+                    verified_at = time.monotonic()
+                yield self._masked(result, request_id)
+        except Exception as error:
+            wrapped = GraphQLError(str(error), original_error=error)
+            yield self._masked(ExecutionResult(data=None, errors=[wrapped]), request_id)
+        finally:
+            await cast("AsyncGenerator[ExecutionResult, None]", source).aclose()
+
+    def _context(self, admitted: Admitted, request_id: str) -> Context:
+        return Context(
+            caller=admitted.caller,
+            upstream=self._upstream,
+            kinds=self._kinds,
+            feed=self._feed,
+            request_id=request_id,
+            plans=admitted.document.plans,
+        )
+
+    def _masked(self, result: ExecutionResult, request_id: str) -> ExecutionResult:
+        if result.errors:
+            result.errors = [shown(error, request_id) for error in result.errors]
+        return result

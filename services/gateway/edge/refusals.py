@@ -1,0 +1,70 @@
+"""Errors of an operation: what the edge refuses, what a service refused, and masked bugs."""
+
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+
+from gateway.upstream import Refused, Unavailable
+from shared.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+
+class RequestRefused(Exception):
+    """The request is not run at all; `status` is for HTTP."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers or {}
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        return [GraphQLError(self.message, extensions={"code": self.code})]
+
+
+class InvalidDocument(RequestRefused):
+    """The document does not parse or does not fit the schema."""
+
+    def __init__(self, code: str, errors: list[GraphQLError]) -> None:
+        super().__init__(400, code, errors[0].message)
+        self._errors = errors
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        return [_with(error, error.message, code=self.code) for error in self._errors]
+
+
+def shown(error: GraphQLError, request_id: str) -> GraphQLError:
+    """An error of a run as the client gets it: a service's refusal as it is, an outage by the name
+    of the service, anything unforeseen masked and logged."""
+    origin = error.original_error
+    if isinstance(origin, Refused | ServiceError):
+        return _with(error, origin.message, code=origin.code)
+    if isinstance(origin, RequestRefused):
+        return _with(error, origin.message, code=origin.code)
+    if isinstance(origin, Unavailable):
+        log.warning("upstream_unavailable", service=origin.service, reason=origin.reason)
+        message = f"{origin.service} does not answer; try again later"
+        return _with(error, message, code="unavailable", requestId=request_id)
+    if origin is None or isinstance(origin, GraphQLError):
+        return error
+    log.error("unexpected", exc_info=origin)
+    message = "an unexpected error; quote the request id"
+    return _with(error, message, code="internal", requestId=request_id)
+
+
+def _with(error: GraphQLError, message: str, **extensions: Any) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions=extensions,
+    )

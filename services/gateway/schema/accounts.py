@@ -1,0 +1,325 @@
+"""The matrix: org units, staff, accounts and their personas (account_svc)."""
+
+from typing import Annotated, TypeAlias
+
+import strawberry
+
+from gateway.context import Info, find
+from gateway.relations import to_one
+from gateway.rows import Kind, read_items, resource
+from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
+from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
+from gateway.schema.pages import Connection, Node, connection
+from gateway.schema.problems import Refusal
+from gateway.schema.scalars import Instant
+from gateway.schema.values import PersonaKind, StaffStatus
+from gateway.upstream import Service
+from shared.events.account import AccountStatus, Platform, UnitKind
+
+
+@resource
+class Unit(Node):
+    kind: UnitKind
+    code: str
+    name: str
+    city_code: str | None
+    city: str | None
+    latitude: float | None
+    longitude: float | None
+    opens_at: str | None
+    closes_at: str | None
+    version: int
+    parent_id: strawberry.Private[str | None]
+    ancestor_ids: strawberry.Private[list[str]]
+    parent: "Unit | None" = to_one("parent_id", "unit")
+
+    @described("The units right below, newest first.")
+    async def children(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection["Unit"] | None:
+        return await connection(info, UNITS, first, after, {"parent_id": self.id})
+
+
+@resource
+class Staff(Node):
+    code: str
+    name: str | None = strawberry.field(description="Masked for callers without personal data.")
+    phone: str | None = strawberry.field(description="Masked for callers without personal data.")
+    is_seller: bool
+    open_lead_capacity: int
+    skills: list[str]
+    product_lines: list[str]
+    languages: list[str]
+    tier: str
+    status: StaffStatus
+    absent_from: Instant | None
+    absent_until: Instant | None
+    joined_at: Instant | None
+    departed_at: Instant | None
+    version: int
+    unit_id: strawberry.Private[str | None]
+    unit: Unit | None = to_one("unit_id", "unit")
+
+
+@resource
+class Persona(Node):
+    kind: PersonaKind
+    name: str
+    bio: str | None
+    tone: str | None
+    taboo_words: list[str]
+    interests: list[str]
+
+
+@strawberry.type(description="A step in the life of an account.")
+class AccountChange:
+    from_status: AccountStatus | None
+    to_status: AccountStatus
+    reason: str | None
+    actor: str
+    at: Instant
+    staff_id: strawberry.Private[str | None]
+    staff: Staff | None = to_one("staff_id", "staff", description="Who ran the account from then.")
+
+
+@resource
+class Account(Node):
+    platform: Platform
+    handle: str
+    display_name: str | None
+    domain: str
+    seat: str
+    status: AccountStatus
+    status_reason: str | None
+    status_changed_at: Instant | None
+    version: int
+    unit_id: strawberry.Private[str | None]
+    staff_id: strawberry.Private[str | None]
+    persona_id: strawberry.Private[str | None]
+    unit: Unit | None = to_one("unit_id", "unit")
+    staff: Staff | None = to_one("staff_id", "staff")
+    persona: Persona | None = to_one("persona_id", "persona")
+
+    @described("Its life so far, newest first.", cost=OWN_CALL)
+    async def history(self, info: Info) -> list[AccountChange] | None:
+        answer = await info.context.get(Service.ACCOUNT, f"/accounts/{self.id}/history")
+        return read_items(AccountChange, answer)
+
+
+UNITS = Kind("unit", Unit, Service.ACCOUNT, "/units")
+STAFF = Kind("staff", Staff, Service.ACCOUNT, "/staff")
+PERSONAS = Kind("persona", Persona, Service.ACCOUNT, "/personas")
+ACCOUNTS = Kind("acct", Account, Service.ACCOUNT, "/accounts")
+
+UnitResult: TypeAlias = Annotated[Unit | Refusal, strawberry.union("UnitResult")]
+StaffResult: TypeAlias = Annotated[Staff | Refusal, strawberry.union("StaffResult")]
+PersonaResult: TypeAlias = Annotated[Persona | Refusal, strawberry.union("PersonaResult")]
+AccountResult: TypeAlias = Annotated[Account | Refusal, strawberry.union("AccountResult")]
+
+
+@strawberry.input
+class AddUnitInput(Command):
+    parent_id: strawberry.ID
+    kind: UnitKind
+    code: str
+    name: str
+    city_code: str | None = None
+    city: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    opens_at: str | None = strawberry.field(default=None, description="Local `HH:MM`.")
+    closes_at: str | None = strawberry.field(default=None, description="Local `HH:MM`.")
+
+
+@strawberry.input
+class MoveUnitInput(OnOne):
+    parent_id: strawberry.ID
+
+
+@strawberry.input
+class AddStaffInput(Command):
+    unit_id: strawberry.ID
+    code: str
+    name: str = strawberry.field(metadata={PERSONAL: True})
+    phone: str | None = strawberry.field(default=None, metadata={PERSONAL: True})
+    is_seller: bool = True
+    open_lead_capacity: int | None = None
+    skills: list[str] | None = None
+    product_lines: list[str] | None = None
+    languages: list[str] | None = None
+    tier: str | None = None
+
+
+@strawberry.input
+class MarkStaffAbsentInput(OnOneWithReason):
+    from_at: Instant
+    until_at: Instant | None = None
+
+
+@strawberry.input
+class TransferStaffInput(OnOne):
+    unit_id: strawberry.ID
+
+
+@strawberry.input
+class RegisterAccountInput(Command):
+    platform: Platform
+    handle: str
+    display_name: str | None = None
+    domain: str
+    seat: str
+    unit_id: strawberry.ID
+    staff_id: strawberry.ID | None = None
+    persona_id: strawberry.ID | None = None
+
+
+@strawberry.input
+class HandOverAccountInput(OnOne):
+    staff_id: strawberry.ID
+    reason: str | None = None
+
+
+@strawberry.input
+class PairAccountInput(OnOne):
+    persona_id: strawberry.ID
+
+
+@strawberry.input
+class AddPersonaInput(Command):
+    kind: PersonaKind
+    name: str
+    bio: str | None = None
+    tone: str | None = None
+    taboo_words: list[str] | None = None
+    interests: list[str] | None = None
+
+
+@strawberry.type
+class AccountsQuery:
+    @strawberry.field
+    async def unit(self, info: Info, id: strawberry.ID) -> Unit | None:
+        return await find(info, UNITS, id)
+
+    @strawberry.field
+    async def staff_member(self, info: Info, id: strawberry.ID) -> Staff | None:
+        return await find(info, STAFF, id)
+
+    @strawberry.field
+    async def account(self, info: Info, id: strawberry.ID) -> Account | None:
+        return await find(info, ACCOUNTS, id)
+
+    @described("The org tree; `search` looks in code and name.")
+    async def units(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        parent_id: strawberry.ID | None = None,
+        kind: UnitKind | None = None,
+        search: str | None = None,
+    ) -> Connection[Unit] | None:
+        return await connection(
+            info, UNITS, first, after, {"parent_id": parent_id, "kind": kind, "q": search}
+        )
+
+    @described("People of a unit and all below it.")
+    async def staff(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        unit_id: strawberry.ID | None = None,
+        status: StaffStatus | None = None,
+        code: str | None = None,
+    ) -> Connection[Staff] | None:
+        return await connection(
+            info, STAFF, first, after, {"unit_id": unit_id, "status": status, "q": code}
+        )
+
+    @strawberry.field
+    async def accounts(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        unit_id: strawberry.ID | None = None,
+        staff_id: strawberry.ID | None = None,
+        platform: Platform | None = None,
+        status: AccountStatus | None = None,
+    ) -> Connection[Account] | None:
+        return await connection(
+            info,
+            ACCOUNTS,
+            first,
+            after,
+            {"unit_id": unit_id, "staff_id": staff_id, "platform": platform, "status": status},
+        )
+
+    @strawberry.field
+    async def personas(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[Persona] | None:
+        return await connection(info, PERSONAS, first, after)
+
+
+@strawberry.type
+class AccountsMutation:
+    @verb()
+    async def add_unit(self, info: Info, input: AddUnitInput) -> UnitResult:
+        return await run(info, UNITS, input)
+
+    @verb()
+    async def move_unit(self, info: Info, input: MoveUnitInput) -> UnitResult:
+        return await run_on(info, UNITS, input, "move")
+
+    @verb()
+    async def add_staff(self, info: Info, input: AddStaffInput) -> StaffResult:
+        return await run(info, STAFF, input)
+
+    @verb()
+    async def mark_staff_absent(self, info: Info, input: MarkStaffAbsentInput) -> StaffResult:
+        return await run_on(info, STAFF, input, "mark-absent")
+
+    @verb()
+    async def return_staff(self, info: Info, input: OnOne) -> StaffResult:
+        return await run_on(info, STAFF, input, "return")
+
+    @verb()
+    async def depart_staff(self, info: Info, input: OnOneWithReason) -> StaffResult:
+        return await run_on(info, STAFF, input, "depart")
+
+    @verb()
+    async def transfer_staff(self, info: Info, input: TransferStaffInput) -> StaffResult:
+        return await run_on(info, STAFF, input, "transfer")
+
+    @verb()
+    async def register_account(self, info: Info, input: RegisterAccountInput) -> AccountResult:
+        return await run(info, ACCOUNTS, input)
+
+    @verb()
+    async def activate_account(self, info: Info, input: OnOne) -> AccountResult:
+        return await run_on(info, ACCOUNTS, input, "activate")
+
+    @verb()
+    async def restrict_account(self, info: Info, input: OnOneWithReason) -> AccountResult:
+        return await run_on(info, ACCOUNTS, input, "restrict")
+
+    @verb()
+    async def suspend_account(self, info: Info, input: OnOneWithReason) -> AccountResult:
+        return await run_on(info, ACCOUNTS, input, "suspend")
+
+    @verb()
+    async def hand_over_account(self, info: Info, input: HandOverAccountInput) -> AccountResult:
+        return await run_on(info, ACCOUNTS, input, "hand-over")
+
+    @verb()
+    async def retire_account(self, info: Info, input: OnOneWithReason) -> AccountResult:
+        return await run_on(info, ACCOUNTS, input, "retire")
+
+    @verb()
+    async def pair_account(self, info: Info, input: PairAccountInput) -> AccountResult:
+        return await run_on(info, ACCOUNTS, input, "pair")
+
+    @verb()
+    async def add_persona(self, info: Info, input: AddPersonaInput) -> PersonaResult:
+        return await run(info, PERSONAS, input)

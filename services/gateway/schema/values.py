@@ -1,0 +1,132 @@
+"""Enumerations of the graph: the services' words; the events that carry them define most."""
+
+from enum import StrEnum
+
+import strawberry
+
+from shared.access import Role
+from shared.events.account import AccountStatus, Platform, UnitKind
+from shared.events.content import CampaignMode, Verdict
+from shared.events.lead import Stage
+
+for shared_enum in (Role, AccountStatus, Platform, UnitKind, CampaignMode, Verdict, Stage):
+    strawberry.enum(shared_enum)
+
+
+@strawberry.enum
+class StaffStatus(StrEnum):
+    ACTIVE = "active"
+    ABSENT = "absent"
+    DEPARTED = "departed"
+
+
+@strawberry.enum
+class PersonaKind(StrEnum):
+    SHOPPING_ASSISTANT = "shopping_assistant"
+    TOPIC_EXPERT = "topic_expert"
+    PRIVATE_PARTNER = "private_partner"
+
+
+@strawberry.enum
+class IncentiveTrigger(StrEnum):
+    LEAD_ACCEPTED = "lead_accepted"
+    DEAL_WON = "deal_won"
+
+
+@strawberry.enum
+class SlotKind(StrEnum):
+    TEXT = "text"
+    CITY = "city"
+    STORE = "store"
+    SELLER = "seller"
+    PRICE = "price"
+    CHOICE = "choice"
+
+
+@strawberry.enum
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"
+    PLANNING = "planning"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+
+
+@strawberry.enum
+class DraftStatus(StrEnum):
+    HELD = "held"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    WITHDRAWN = "withdrawn"
+
+
+@strawberry.enum
+class PostStatus(StrEnum):
+    SCHEDULED = "scheduled"
+    DISPATCHING = "dispatching"
+    HANDED_OFF = "handed_off"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+@strawberry.enum
+class ConversionKey(StrEnum):
+    PLATFORM = "platform"
+    TEMPLATE = "template"
+    CAMPAIGN = "campaign"
+    ACCOUNT = "account"
+
+
+@strawberry.enum
+class LeadStatus(StrEnum):
+    CAPTURED = "captured"
+    QUALIFIED = "qualified"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    POOLED = "pooled"
+    VOIDED = "voided"
+
+
+@strawberry.enum
+class OfferStatus(StrEnum):
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+
+
+@strawberry.enum
+class RoutingStep(StrEnum):
+    AUTHOR = "author"
+    STORE = "store"
+    REGION = "region"
+    BRAND = "brand"
+
+
+@strawberry.enum
+class DealStatus(StrEnum):
+    WON = "won"
+    VOIDED = "voided"
+
+
+@strawberry.enum
+class ReceiptStatus(StrEnum):
+    ACCEPTED = "accepted"
+    PENDING = "pending"
+    QUARANTINED = "quarantined"
+    REPLAYED = "replayed"
+
+
+@strawberry.enum
+class EndpointStatus(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@strawberry.enum
+class DeliveryStatus(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
