@@ -21,6 +21,7 @@ __all__ = [
     "ConnectionId",
     "ContactId",
     "DealId",
+    "DecisionId",
     "DeliveryId",
     "DraftId",
     "EndpointId",
@@ -34,6 +35,7 @@ __all__ = [
     "RuleId",
     "StaffId",
     "TemplateId",
+    "TouchpointId",
     "UnitId",
     "parse_id",
     "parse_typed",
@@ -106,6 +108,8 @@ ReceiptId = Annotated[UUID, *_typed_id("rcpt")]
 LeadId = Annotated[UUID, *_typed_id("lead")]
 ContactId = Annotated[UUID, *_typed_id("contact")]
 OfferId = Annotated[UUID, *_typed_id("offer")]
+DecisionId = Annotated[UUID, *_typed_id("decision")]
+TouchpointId = Annotated[UUID, *_typed_id("touch")]
 DealId = Annotated[UUID, *_typed_id("deal")]
 EndpointId = Annotated[UUID, *_typed_id("endpoint")]
 DeliveryId = Annotated[UUID, *_typed_id("delivery")]
