@@ -188,6 +188,13 @@ class FaultMiddleware:
         if platform is None:
             await self.app(scope, receive, send)
             return
+        try:
+            await self._apply(platform, scope, receive, send)
+        except asyncio.CancelledError:
+            # Only a server that stops cancels: what a fault still holds ends without an answer.
+            await _drop_connection(scope, receive)
+
+    async def _apply(self, platform: str, scope: Scope, receive: Receive, send: Send) -> None:
         world: World = scope["state"]["world"]
         for rule in draw(world.db, "calls", platform, scope["path"]):
             if rule.kind is Kind.DELAY:

@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from socket import socket
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -8,7 +10,7 @@ from defusedxml.ElementTree import fromstring
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from deploy.sandbox import signing
-from tests.sandbox.harness import Hook, Product, get, post, put
+from tests.sandbox.harness import Hook, Product, get, listen, post, put, running_sandbox
 
 AES_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 XHS_KEY = "00112233445566778899aabbccddeeff"
@@ -21,6 +23,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "xiaohongshu": {"app_id": "xa", "key": XHS_KEY, "user_id": "brand"},
     "generic": {"secret": GENERIC_SECRET},
 }
+
+
+def url_of(listener: socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def connect(sandbox: httpx.Client, platform: str, **overrides: Any) -> str:
@@ -266,6 +272,19 @@ def test_failed_hooks_can_be_repeated_with_the_same_id(
     [delivery] = get(sandbox, "/sandbox/deliveries")["deliveries"]
     assert delivery["outcome"] == "accepted"
     assert [attempt["status"] for attempt in delivery["attempts"]] == [503, 503, 503, 503, 200]
+
+
+def test_unreachable_product_is_a_failure_that_says_why(
+    tmp_path: Path,
+) -> None:
+    with listen() as closed, running_sandbox(tmp_path, lead_url=url_of(closed)) as sandbox:
+        connection_id = connect(sandbox, "generic")
+        closed.close()
+
+        delivery = leave_lead(sandbox, connection_id)
+
+    assert delivery["outcome"] == "failed"
+    assert [(a["status"], a["error"]) for a in delivery["attempts"]] == [(None, "ConnectError")] * 4
 
 
 def test_wecom_address_check_wants_the_plaintext_alone(

@@ -252,6 +252,21 @@ def test_refusing_product_shows_in_the_outcomes(sandbox: httpx.Client, product: 
     assert wave["outcomes"] == {"refused": wave["expected"]["leads"]}
 
 
+def test_repeating_failed_deliveries_completes_the_wave(
+    sandbox: httpx.Client, product: Product
+) -> None:
+    furnish(sandbox, ["chen"])
+    product.answer = lambda _: (503, b"")
+    wave = run(sandbox, connections=["c_form"], consumers=40)
+    product.answer = None
+
+    post(sandbox, "/sandbox/deliveries/repeat", {})
+
+    leads = ledger(sandbox)["leads"]
+    assert wave["outcomes"] == {"failed": len(leads)}
+    assert ledger(sandbox)["waves"][0]["outcomes"] == {"accepted": len(leads)}
+
+
 def test_wave_without_posts_comes_through_forms_and_advertising(sandbox: httpx.Client) -> None:
     for connection_id in ("c_oe", "c_form", "c_douyin"):
         platform, settings = CONNECTIONS[connection_id]

@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy.sandbox import leads, posts
 from deploy.sandbox.hooks.connections import list_connections
-from deploy.sandbox.hooks.delivery import Sender, get_delivery
+from deploy.sandbox.hooks.delivery import Sender
 from deploy.sandbox.hooks.wire import Message
 from deploy.sandbox.population.plan import Plan, PlannedLead, SeenPost, WaveIn, make_plan
 from deploy.sandbox.world import World
@@ -93,21 +93,12 @@ def _channel_codes(world: World) -> dict[str, str]:
 
 
 async def run_wave(world: World, sender: Sender, number: int, plan: Plan, workers: int) -> None:
-    messages, rows = _write(world, number, plan)
-    outcomes: dict[int, str] = {}
+    messages = _write(world, number, plan)
     remaining = iter(plan.order)
 
     async def work(remaining: Iterator[int]) -> None:
         for index in remaining:
-            planned = plan.leads[index]
-            seq = await sender.send(planned.connection, messages[index])
-            outcome = get_delivery(world, seq)["outcome"]
-            if outcomes.get(index) != "accepted":
-                outcomes[index] = outcome
-                with world.db:
-                    world.db.execute(
-                        "UPDATE wave_lead SET outcome = ? WHERE seq = ?", (outcome, rows[index])
-                    )
+            await sender.send(plan.leads[index].connection, messages[index])
 
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
@@ -116,48 +107,54 @@ async def run_wave(world: World, sender: Sender, number: int, plan: Plan, worker
         world.db.execute("UPDATE wave SET status = 'done' WHERE wave = ?", (number,))
 
 
-def _write(world: World, number: int, plan: Plan) -> tuple[list[Message], list[int]]:
-    messages, rows = [], []
+def _write(world: World, number: int, plan: Plan) -> list[Message]:
+    messages = []
     with world.db:
         for planned in plan.leads:
             message = leads.write(world, planned.connection, planned.lead, planned.kind)
             messages.append(message)
-            row = world.db.execute(
-                "INSERT INTO wave_lead (wave, lead, copies, late)"
-                " VALUES (?, ?, ?, ?) RETURNING seq",
+            world.db.execute(
+                "INSERT INTO wave_lead (wave, connection_id, message_id, lead, copies, late)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     number,
-                    json.dumps(_record(planned, message), ensure_ascii=False),
+                    planned.connection.connection_id,
+                    message.message_id,
+                    json.dumps(_record(planned), ensure_ascii=False),
                     planned.copies,
                     planned.late,
                 ),
-            ).fetchone()
-            rows.append(row["seq"])
-    return messages, rows
+            )
+    return messages
 
 
-def _record(planned: PlannedLead, message: Message) -> dict[str, Any]:
+def _record(planned: PlannedLead) -> dict[str, Any]:
     written = dataclasses.asdict(planned.lead)
     digits = "".join(c for c in planned.lead.phone if c.isdigit())
     return {
         **written,
         "phone": "+86" + digits[-11:],
-        "connection_id": planned.connection.connection_id,
         "platform": planned.connection.platform,
         "kind": planned.kind,
         "carries_phone": planned.carries_phone,
-        "message_id": message.message_id,
         "post_id": planned.post_id,
     }
 
 
 def list_leads(world: World, number: int | None) -> list[dict[str, Any]]:
+    """`outcome` is accepted as soon as one delivery of the message was, also a later repeat."""
     rows = world.db.execute(
-        "SELECT * FROM wave_lead WHERE ? IS NULL OR wave = ? ORDER BY seq", (number, number)
+        "SELECT wave_lead.*, coalesce((SELECT outcome FROM delivery d"
+        " WHERE d.connection_id = wave_lead.connection_id AND d.message_id = wave_lead.message_id"
+        " ORDER BY outcome = 'accepted' DESC, seq DESC LIMIT 1), 'planned') AS outcome"
+        " FROM wave_lead WHERE ? IS NULL OR wave = ? ORDER BY seq",
+        (number, number),
     )
     return [
         {
             "wave": row["wave"],
+            "connection_id": row["connection_id"],
+            "message_id": row["message_id"],
             **json.loads(row["lead"]),
             "copies": row["copies"],
             "late": bool(row["late"]),
