@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import UUID
 
 import httpx
 import orjson
@@ -153,26 +152,28 @@ def claims_of(principal: Principal) -> dict[str, Any]:
 
 def principal_of(claims: Mapping[str, Any]) -> Principal:
     """Read `sub brand roles units staff scope`; ValueError, TypeError or KeyError if malformed."""
-    staff: str | None = claims.get("staff")
-    scope: str | None = claims.get("scope")
+    staff = claims.get("staff")
+    scope = claims.get("scope")
     return Principal(
-        brand_id=parse_id("brand", claims["brand"]),
+        brand_id=parse_id("brand", _text(claims["brand"])),
         actor=_text(claims["sub"]),
-        roles=frozenset(Role(role) for role in claims["roles"]),
-        unit_ids=_units(claims.get("units", [])),
-        staff_id=None if staff is None else parse_id("staff", staff),
-        scopes=None if scope is None else frozenset(scope.split()),
+        roles=frozenset(Role(role) for role in _texts(claims["roles"])),
+        unit_ids=tuple(parse_id("unit", unit) for unit in _texts(claims.get("units", []))),
+        staff_id=None if staff is None else parse_id("staff", _text(staff)),
+        scopes=None if scope is None else frozenset(_text(scope, empty=True).split()),
     )
 
 
-def _units(values: list[str]) -> tuple[UUID, ...]:
-    return tuple(parse_id("unit", value) for value in values)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("sub must be a text")
+def _text(value: object, *, empty: bool = False) -> str:
+    if not isinstance(value, str) or not (value or empty):
+        raise TypeError("a claim that must be a text is none")
     return value
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError("a claim that must be a list is none")
+    return [_text(item) for item in value]
 
 
 def _claims(issuer: str, audience: str) -> jwt.JWTClaimsRegistry:
