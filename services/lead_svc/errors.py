@@ -1,6 +1,6 @@
 """Refusals that callers of lead_svc can act on."""
 
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 
 
 class LeadNotFound(NotFound):
@@ -13,6 +13,12 @@ class ContactNotFound(NotFound):
 
 class DealNotFound(NotFound):
     code = "deal_not_found"
+
+
+class LeadUnreadable(Invalid):
+    """The fields do not make a lead; the message names the one at fault."""
+
+    code = "lead_unreadable"
 
 
 class LeadVoidedAlready(Conflict):
@@ -29,12 +35,6 @@ class LeadNotOwned(Conflict):
     """No seller has accepted the lead, so there is nobody to credit."""
 
     code = "lead_not_owned"
-
-
-class NotOffered(Forbidden):
-    """The lead is not on offer to this seller."""
-
-    code = "not_offered"
 
 
 class OfferExpired(Conflict):
@@ -57,3 +57,7 @@ class ContactErasedAlready(Conflict):
 
 class DealVoidedAlready(Conflict):
     code = "deal_voided"
+
+
+class StaffNotNamed(Invalid):
+    code = "staff_not_named"

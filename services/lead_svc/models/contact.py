@@ -36,14 +36,21 @@ class Contact(Aggregate, Base):
     erased_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
+    @property
+    def next_stage(self) -> Stage:
+        """The only stage that may follow: down the journey, and from repurchase to deal."""
+        following = STAGES.index(self.stage) + 1
+        return Stage.DEAL if following == len(STAGES) else STAGES[following]
+
     def move_to(self, stage: Stage) -> None:
-        """Go to the next stage, or from repurchase back to deal; anything else is refused."""
+        """Go to the next stage; anything else is refused."""
         if self.erased_at is not None:
             raise ContactErasedAlready("the contact was erased")
-        following = STAGES.index(self.stage) + 1
-        allowed = Stage.DEAL if following == len(STAGES) else STAGES[following]
-        if stage is not allowed:
-            raise StageOutOfOrder(f"from {self.stage} the next stage is {allowed}", field="/stage")
+        if stage is not self.next_stage:
+            raise StageOutOfOrder(
+                f"from {self.stage.value} the next stage is {self.next_stage.value}",
+                field="/stage",
+            )
         self.stage = stage
 
 

@@ -56,6 +56,13 @@ class Seller(Base):
     open_load: Mapped[int]
     last_offered_at: Mapped[datetime | None]
 
+    def is_away(self, at: datetime) -> bool:
+        if self.is_departed:
+            return True
+        if self.absent_from is None or self.absent_from > at:
+            return False
+        return self.absent_until is None or self.absent_until > at
+
 
 class SellerRight(Base):
     """A right that a certificate gives, until it expires."""

@@ -10,6 +10,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lead_svc.models.base import Base
 
+EXPIRE = "offer.expire"
+"""Timer kind: the offer's deadline has come."""
+
+WITHDRAW = "offer.withdraw"
+"""Timer kind: the offer's seller is away; take it back and route its lead again."""
+
 
 class OfferStatus(StrEnum):
     OPEN = "open"

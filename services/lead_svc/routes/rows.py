@@ -1,0 +1,72 @@
+"""Database rows as the answers show them: typed ids outside, JSON columns untouched."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from shared.ids import typed
+from shared.web import encode_cursor
+
+_PREFIXES = {
+    "account_id": "acct",
+    "campaign_id": "camp",
+    "connection_id": "conn",
+    "contact_id": "contact",
+    "decision_id": "decision",
+    "lead_id": "lead",
+    "offer_id": "offer",
+    "owner_staff_id": "staff",
+    "post_id": "post",
+    "staff_id": "staff",
+    "unit_id": "unit",
+}
+_JSON_COLUMNS = frozenset({"score_reasons", "inputs", "candidates", "explanation"})
+_LEFT_OUT = frozenset({"total", "place"})
+
+
+def shape(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """A row as its resource; `prefix` is that of its own id."""
+    return {
+        name: _shape_value(name, value, prefix)
+        for name, value in row.items()
+        if name not in _LEFT_OUT
+    }
+
+
+def _shape_value(name: str, value: Any, prefix: str) -> Any:
+    if isinstance(value, UUID):
+        return typed(prefix if name == "id" else _PREFIXES[name], value)
+    if name in _JSON_COLUMNS and isinstance(value, str):
+        return msgspec.Raw(value.encode())
+    return value
+
+
+def page(
+    items: Sequence[dict[str, Any]], rows: Sequence[asyncpg.Record], has_next: bool
+) -> dict[str, Any]:
+    end = encode_cursor(str(rows[-1]["id"])) if rows else None
+    return {"items": items, "page": {"has_next": has_next, "end_cursor": end}}
+
+
+def by_ids(items: Sequence[dict[str, Any]], prefix: str, wanted: Iterable[UUID]) -> dict[str, Any]:
+    """The found items, and the wanted ids that are not among them."""
+    found = {item["id"] for item in items}
+    missing = dict.fromkeys(typed(prefix, one) for one in wanted)
+    return {"items": items, "missing": [text for text in missing if text not in found]}
+
+
+def grouped(
+    rows: Sequence[asyncpg.Record], *, key: str, prefix: str, name: str, wanted: Iterable[UUID]
+) -> dict[str, Any]:
+    """Rows by the id in their column `key`, for every wanted id, in the order asked."""
+    groups: dict[UUID, dict[str, Any]] = {
+        one: {key: typed(_PREFIXES[key], one), "total": 0, name: []} for one in wanted
+    }
+    for row in rows:
+        group = groups[row[key]]
+        group["total"] = row["total"]
+        group[name].append(shape(row, prefix))
+    return {"items": list(groups.values())}
