@@ -1,0 +1,78 @@
+"""The HTTP application: the only place that builds engines and clients of the api process."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from content_svc.access import MATRIX
+from content_svc.connectors.handoff import Handoff
+from content_svc.connectors.http import create_client
+from content_svc.connectors.tokens import TokenBook
+from content_svc.keys import open_vault
+from content_svc.routes import authorizations, campaigns, drafts, library, outcomes, posts
+from content_svc.settings import Settings
+from content_svc.storage import open_store
+from content_svc.use_cases.posts import Prover
+from shared.authentication import Authenticator, FileKeys, RemoteKeys
+from shared.database import create_engine, create_read_pool, create_sessions
+from shared.settings import read_key
+from shared.web import create_app as create_edge
+from shared.web.operations import operations_router
+
+
+def create_app(settings: Settings) -> FastAPI:
+    engine = create_engine(settings.database_url, application="content_svc-api")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(engine.dispose)
+            sessions = create_sessions(engine)
+            reads = await create_read_pool(settings.database_url, application="content_svc-reads")
+            stack.push_async_callback(reads.close)
+            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            platforms = await stack.enter_async_context(
+                create_client(settings.platform_timeout_seconds)
+            )
+            audit_key = read_key(settings.audit_key_file)
+            yield {
+                "settings": settings,
+                "sessions": sessions,
+                "reads": reads,
+                "authenticator": create_authenticator(settings, http),
+                "audit_key": audit_key,
+                "store": open_store(settings.asset_store_url),
+                "tokens": TokenBook(sessions, open_vault(settings)),
+                "prover": Prover(
+                    sessions, Handoff(platforms, settings.handoff_hosts), settings, audit_key
+                ),
+            }
+
+    async def reach_database() -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text("select 1"))
+
+    app = create_edge("content_svc", lifespan=lifespan, checks={"database": reach_database})
+    for part in (library, campaigns, drafts, posts, authorizations, outcomes):
+        for router in part.ROUTERS:
+            app.include_router(router)
+    app.include_router(operations_router(MATRIX))
+    return app
+
+
+def create_authenticator(settings: Settings, http: httpx.AsyncClient) -> Authenticator:
+    if settings.oidc_jwks_file is not None:
+        key_source: FileKeys | RemoteKeys = FileKeys(settings.oidc_jwks_file)
+    else:
+        assert settings.oidc_jwks_url is not None
+        key_source = RemoteKeys(settings.oidc_jwks_url, http)
+    return Authenticator(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        key_source=key_source,
+        service_secret=read_key(settings.service_secret_file),
+    )

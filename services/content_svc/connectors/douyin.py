@@ -1,0 +1,234 @@
+"""Douyin open platform: upload, create, review, figures. Format: docs/wire-formats, Douyin.
+
+HTTP is 200 either way; a call succeeded iff `data.error_code` is 0. Creating twice from one
+video_id makes two items, so a created one is looked up by its video_id before any repeat.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import httpx
+
+from content_svc.connectors import (
+    Ability,
+    InReview,
+    Job,
+    Outcome,
+    Published,
+    Reading,
+    Refused,
+    Rejected,
+    Subject,
+    TryLater,
+)
+from content_svc.connectors.http import call
+from content_svc.connectors.tokens import EXPIRED, Grant, Renewed, TokenBook
+from shared.clock import now
+from shared.events.account import Platform
+
+_API = "/api/douyin/v1/video"
+_TOKEN_ENDED = frozenset({10008, 2190008, 28001008, 28001003})
+_REFRESH_ENDED = frozenset({10010, 10020, 10005})
+_SYSTEM_FAULT = 28001005
+_NO_PERMISSION = 10004
+_UNFIT = 2
+_PUBLIC = (1, 5)
+_RENEW_BEFORE = timedelta(days=3)
+"""A refresh token that ends within this is renewed too, as long as the platform lets it."""
+_FIGURES = {
+    "views": "play_count",
+    "likes": "digg_count",
+    "comments": "comment_count",
+    "shares": "share_count",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Douyin:
+    url: str
+    client: httpx.AsyncClient
+    tokens: TokenBook
+
+    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.PUBLISH, Ability.READ_METRICS})
+
+    async def publish(self, job: Job) -> Outcome:
+        item_id = job.progress.get("item_id")
+        if item_id is None:
+            video_id = job.progress.get("video_id")
+            if video_id is not None:
+                # An earlier attempt may have created the item before its answer was lost.
+                item_id = await self._find_item(job, video_id)
+            else:
+                video_id = await self._upload(job)
+                if video_id is None:
+                    return Refused("media_missing")
+                await job.remember({"video_id": video_id})
+            if item_id is None:
+                item_id = await self._create(job, video_id)
+            await job.remember({"item_id": item_id})
+            return InReview(item_id)
+        return await self._review(job, item_id)
+
+    async def read(self, subject: Subject) -> Reading:
+        data = await self._call(
+            subject,
+            "POST",
+            f"{_API}/video_data/",
+            json={"item_ids": [subject.platform_post_id]},
+        )
+        for row in _rows(data):
+            if row.get("item_id") == subject.platform_post_id:
+                statistics = row.get("statistics") or {}
+                return Reading(
+                    {
+                        name: int(statistics[key])
+                        for name, key in _FIGURES.items()
+                        if key in statistics
+                    }
+                )
+        return Reading(is_gone=True)
+
+    async def _upload(self, job: Job) -> str | None:
+        video = await job.load_video()
+        if video is None:
+            return None
+        data = await self._call(
+            job,
+            "POST",
+            f"{_API}/upload_video/",
+            files={"video": (f"{job.post_id}.mp4", video, "video/mp4")},
+        )
+        nested = data.get("video")
+        video_id = nested.get("video_id") if isinstance(nested, dict) else data.get("video_id")
+        if not isinstance(video_id, str):
+            raise TryLater("unreadable_answer")
+        return video_id
+
+    async def _create(self, job: Job, video_id: str) -> str:
+        data = await self._call(
+            job,
+            "POST",
+            f"{_API}/create_video/",
+            json={"video_id": video_id, "text": job.caption},
+        )
+        item_id = data.get("item_id")
+        if not isinstance(item_id, str):
+            raise TryLater("unreadable_answer")
+        return item_id
+
+    async def _find_item(self, job: Job, video_id: str) -> str | None:
+        data = await self._call(job, "POST", f"{_API}/video_data/", json={"video_ids": [video_id]})
+        for row in _rows(data):
+            if row.get("video_id", video_id) == video_id and isinstance(row.get("item_id"), str):
+                return str(row["item_id"])
+        return None
+
+    async def _review(self, job: Job, item_id: str) -> Outcome:
+        data = await self._call(job, "POST", f"{_API}/video_data/", json={"item_ids": [item_id]})
+        for row in _rows(data):
+            if row.get("item_id") != item_id:
+                continue
+            status = row.get("video_status")
+            if status == _UNFIT:
+                return Refused("platform_review_unfit")
+            if status in _PUBLIC:
+                return Published(item_id, row.get("share_url"), now())
+            return InReview(item_id)
+        return Refused("removed_on_platform")
+
+    async def _call(
+        self, whose: Job | Subject, method: str, path: str, **arguments: Any
+    ) -> dict[str, Any]:
+        """One call as the account; a token that ended is renewed once."""
+        refused_version = None
+        for _ in range(2):
+            grant = await self.tokens.grant(
+                whose.brand_id,
+                Platform.DOUYIN,
+                whose.account_id,
+                self.refresh,
+                refused_version=refused_version,
+            )
+            body = await call(
+                self.client,
+                method,
+                f"{self.url}{path}",
+                params={"open_id": grant.settings["open_id"]},
+                headers={"access-token": grant.token},
+                **arguments,
+            )
+            data, code = _data(body)
+            if code == 0:
+                return data
+            if code not in _TOKEN_ENDED:
+                break
+            refused_version = grant.version
+        if code in _TOKEN_ENDED:
+            raise Rejected(EXPIRED)
+        if code == _SYSTEM_FAULT:
+            raise TryLater(f"platform_{code}")
+        raise Rejected("no_permission" if code == _NO_PERMISSION else f"platform_{code}")
+
+    async def refresh(self, grant: Grant) -> Renewed:
+        """A new access token; also a new refresh token when the old one nears its end."""
+        credentials = dict(grant.credentials)
+        refresh_ends = None
+        if credentials["refresh_expires_at"] < (now() + _RENEW_BEFORE).timestamp():
+            refresh_ends = await self._renew_refresh_token(grant, credentials)
+        data = await self._oauth(
+            "refresh_token",
+            grant,
+            grant_type="refresh_token",
+            refresh_token=credentials["refresh_token"],
+        )
+        credentials["access_token"] = data["access_token"]
+        return Renewed(
+            credentials=credentials,
+            expires_at=now() + timedelta(seconds=int(data["expires_in"])),
+            refresh_expires_at=refresh_ends,
+        )
+
+    async def _renew_refresh_token(
+        self, grant: Grant, credentials: dict[str, Any]
+    ) -> datetime | None:
+        """Replace the refresh token in `credentials`; None when the platform renews no more."""
+        try:
+            renewed = await self._oauth(
+                "renew_refresh_token", grant, refresh_token=credentials["refresh_token"]
+            )
+        except Rejected:
+            return None  # five renewals at most; the old one lasts until its end
+        ends = now() + timedelta(seconds=int(renewed["expires_in"]))
+        credentials["refresh_token"] = renewed["refresh_token"]
+        credentials["refresh_expires_at"] = ends.timestamp()
+        return ends
+
+    async def _oauth(self, verb: str, grant: Grant, **fields: str) -> dict[str, Any]:
+        body = await call(
+            self.client,
+            "POST",
+            f"{self.url}/oauth/{verb}/",
+            data={"client_key": grant.settings["client_key"], **fields},
+        )
+        data, code = _data(body)
+        if code == 0:
+            return data
+        if code in _REFRESH_ENDED:
+            raise Rejected(EXPIRED)
+        raise TryLater(f"platform_{code}")
+
+
+def _data(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    data = body.get("data")
+    if not isinstance(data, dict):
+        raise TryLater("unreadable_answer")
+    try:
+        return data, int(data.get("error_code", 0))
+    except (TypeError, ValueError) as error:
+        raise TryLater("unreadable_answer") from error
+
+
+def _rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = data.get("list")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

@@ -1,0 +1,50 @@
+"""Platform authorisations and the lease under which one holder renews them."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from content_svc.models import Authorization
+from shared.events.account import Platform
+
+
+async def find_authorization(
+    session: AsyncSession,
+    brand_id: UUID,
+    platform: Platform,
+    account_id: UUID | None,
+    *,
+    for_update: bool = False,
+) -> Authorization | None:
+    statement = select(Authorization).where(
+        Authorization.brand_id == brand_id,
+        Authorization.platform == platform,
+        Authorization.account_id.is_(None)
+        if account_id is None
+        else Authorization.account_id == account_id,
+    )
+    return await session.scalar(statement.with_for_update() if for_update else statement)
+
+
+async def find_authorization_by_id(
+    session: AsyncSession, brand_id: UUID, authorization_id: UUID
+) -> Authorization | None:
+    return await session.scalar(
+        select(Authorization).where(
+            Authorization.brand_id == brand_id, Authorization.id == authorization_id
+        )
+    )
+
+
+async def get_for_update(
+    session: AsyncSession, brand_id: UUID, authorization_id: UUID
+) -> Authorization:
+    """The row a holder has leased; authorisations are never deleted."""
+    row = await session.scalar(
+        select(Authorization)
+        .where(Authorization.brand_id == brand_id, Authorization.id == authorization_id)
+        .with_for_update()
+    )
+    assert row is not None
+    return row

@@ -1,0 +1,289 @@
+"""Campaigns: targeting, compiling places, writing drafts in bulk, withdrawing what is queued."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from content_svc.errors import CampaignCodeTaken, CampaignNotFound, DraftNotFound
+from content_svc.models import Campaign, CampaignPlace, Draft, Post
+from shared.events.account import Platform
+
+_TARGET = """
+    a.brand_id = :brand_id and a.status = 'active' and s.is_departed is not true
+    and (cardinality(cast(:platforms as text[])) = 0 or a.platform = any(:platforms))
+    and (cardinality(cast(:persona_kinds as text[])) = 0 or a.persona_kind = any(:persona_kinds))
+    and (cardinality(cast(:unit_ids as uuid[])) = 0 or u.ancestor_ids && :unit_ids)
+"""
+_DIRECTORY = """
+    account_directory a
+    left join unit_directory u on u.brand_id = a.brand_id and u.unit_id = a.unit_id
+    left join staff_directory s on s.brand_id = a.brand_id and s.staff_id = a.staff_id
+"""
+
+# An account's moment in the window is drawn from its id, so that compiling again gives the same
+# one. Where another post of the account is too close, it takes the first free moment behind.
+_COMPILE = f"""
+with page as (
+    select a.account_id,
+           cast(:starts_at as timestamptz) + cast(:window as interval) * (
+               (hashtextextended(a.account_id::text, :seed) & 1048575) / 1048576.0) as drawn_at
+    from {_DIRECTORY}
+    where {_TARGET} and (cast(:after as uuid) is null or a.account_id > :after)
+    order by a.account_id limit :size
+), added as (
+    insert into campaign_place (brand_id, campaign_id, account_id, due_at, is_written)
+    select :brand_id, :campaign_id, page.account_id, free.due_at, false
+    from page
+    cross join lateral (
+        select coalesce(array_agg(other.due_at), '{{}}') as times from (
+            select p.due_at from campaign_place p
+            where p.brand_id = :brand_id and p.account_id = page.account_id
+              and p.due_at > page.drawn_at - cast(:gap as interval)
+            union all
+            select o.due_at from post o
+            where o.brand_id = :brand_id and o.account_id = page.account_id
+              and o.campaign_id is null and o.status <> 'withdrawn'
+              and o.due_at > page.drawn_at - cast(:gap as interval)
+        ) other
+    ) busy
+    cross join lateral (
+        select min(candidate.due_at) as due_at
+        from (
+            select page.drawn_at as due_at
+            union all select taken + cast(:gap as interval) from unnest(busy.times) taken
+        ) candidate
+        where not exists (
+            select from unnest(busy.times) taken
+            where taken > candidate.due_at - cast(:gap as interval)
+              and taken < candidate.due_at + cast(:gap as interval))
+    ) free
+    on conflict do nothing
+)
+select count(*) as reached, (array_agg(account_id order by account_id desc))[1] as last
+from page
+"""
+
+_UNWRITTEN = """
+select p.account_id, p.due_at, a.platform, a.handle, a.display_name, a.unit_id, a.staff_id,
+       store.name as store, place.city as city
+from campaign_place p
+join account_directory a on a.brand_id = p.brand_id and a.account_id = p.account_id
+left join unit_directory u on u.brand_id = a.brand_id and u.unit_id = a.unit_id
+left join lateral (
+    select x.name from unit_directory x
+    where x.brand_id = :brand_id and x.unit_id = any(u.ancestor_ids)
+    order by x.kind = 'store' desc, array_position(u.ancestor_ids, x.unit_id) desc limit 1
+) store on true
+left join lateral (
+    select x.city from unit_directory x
+    where x.brand_id = :brand_id and x.unit_id = any(u.ancestor_ids) and x.city is not null
+    order by array_position(u.ancestor_ids, x.unit_id) desc limit 1
+) place on true
+where p.brand_id = :brand_id and p.campaign_id = :campaign_id and not p.is_written
+order by p.account_id limit :size
+"""
+
+_WITHDRAW = """
+update post set status = 'withdrawn', failure_reason = :reason, version = version + 1
+where brand_id = :brand_id and id in (
+    select id from post
+    where brand_id = :brand_id and campaign_id = :campaign_id
+      and status in ('scheduled', 'handed_off')
+    limit :size for update skip locked)
+returning id, account_id, version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """A place without a draft, with what the directory knows of its account."""
+
+    account_id: UUID
+    due_at: datetime
+    platform: Platform
+    name: str
+    unit_id: UUID
+    staff_id: UUID | None
+    store: str | None
+    city: str | None
+
+
+async def add_campaign(session: AsyncSession, campaign: Campaign) -> None:
+    session.add(campaign)
+    try:
+        # The unique code speaks here, where its name is known.
+        await session.flush()
+    except IntegrityError as error:
+        if "uq_campaign_brand_id_code" in str(error.orig):
+            raise CampaignCodeTaken("the code is taken", field="/code") from error
+        raise
+
+
+async def get_campaign_for_update(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID
+) -> Campaign:
+    campaign = await session.scalar(
+        select(Campaign)
+        .where(Campaign.brand_id == brand_id, Campaign.id == campaign_id)
+        .with_for_update()
+    )
+    if campaign is None:
+        raise CampaignNotFound("no such campaign")
+    return campaign
+
+
+async def get_campaign(session: AsyncSession, brand_id: UUID, campaign_id: UUID) -> Campaign:
+    campaign = await session.scalar(
+        select(Campaign).where(Campaign.brand_id == brand_id, Campaign.id == campaign_id)
+    )
+    if campaign is None:
+        raise CampaignNotFound("no such campaign", field="/campaign_id")
+    return campaign
+
+
+async def count_targets(session: AsyncSession, campaign: Campaign) -> dict[str, int]:
+    """Accounts that the campaign would post on, by platform."""
+    rows = await session.execute(
+        text(f"select a.platform, count(*) from {_DIRECTORY} where {_TARGET} group by 1"),
+        _target(campaign),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def compile_page(session: AsyncSession, campaign: Campaign, *, size: int) -> int:
+    """Give the next `size` targeted accounts their places; returns how many were reached.
+
+    Set-based and resumable: `campaign.compiled_through` moves in the same transaction, and a
+    repeated range adds nothing.
+    """
+    row = (
+        await session.execute(
+            text(_COMPILE),
+            {
+                **_target(campaign),
+                "campaign_id": campaign.id,
+                "after": campaign.compiled_through,
+                "size": size,
+                "starts_at": campaign.starts_at,
+                "window": campaign.ends_at - campaign.starts_at,
+                "gap": timedelta(minutes=campaign.posts_per_account_gap_minutes),
+                "seed": campaign.id.int % 2**62,
+            },
+        )
+    ).one()
+    if row.last is not None:
+        campaign.compiled_through = row.last
+    return int(row.reached)
+
+
+async def list_unwritten(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID, *, size: int
+) -> list[Unwritten]:
+    rows = await session.execute(
+        text(_UNWRITTEN), {"brand_id": brand_id, "campaign_id": campaign_id, "size": size}
+    )
+    return [
+        Unwritten(
+            account_id=row.account_id,
+            due_at=row.due_at,
+            platform=Platform(row.platform),
+            name=row.display_name or row.handle,
+            unit_id=row.unit_id,
+            staff_id=row.staff_id,
+            store=row.store,
+            city=row.city,
+        )
+        for row in rows
+    ]
+
+
+async def write_places(
+    session: AsyncSession,
+    brand_id: UUID,
+    campaign_id: UUID,
+    drafts: Sequence[dict[str, Any]],
+    posts: Sequence[dict[str, Any]],
+) -> None:
+    """Insert drafts and posts and close their places, in one statement each."""
+    if drafts:
+        await session.execute(insert(Draft), drafts)
+    if posts:
+        await session.execute(insert(Post), posts)
+    await session.execute(
+        text(
+            "update campaign_place set is_written = true where brand_id = :brand_id"
+            " and campaign_id = :campaign_id and account_id = any(:account_ids)"
+        ),
+        {
+            "brand_id": brand_id,
+            "campaign_id": campaign_id,
+            "account_ids": [draft["account_id"] for draft in drafts],
+        },
+    )
+
+
+async def count_places(session: AsyncSession, brand_id: UUID, campaign_id: UUID) -> int:
+    return (
+        await session.scalar(
+            select(func.count())
+            .select_from(CampaignPlace)
+            .where(CampaignPlace.brand_id == brand_id, CampaignPlace.campaign_id == campaign_id)
+        )
+        or 0
+    )
+
+
+async def find_due_at(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID, account_id: UUID
+) -> datetime | None:
+    due_at: datetime | None = await session.scalar(
+        text(
+            "select due_at from campaign_place where brand_id = :brand_id"
+            " and campaign_id = :campaign_id and account_id = :account_id"
+        ),
+        {"brand_id": brand_id, "campaign_id": campaign_id, "account_id": account_id},
+    )
+    return due_at
+
+
+async def withdraw_queued(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID, *, reason: str, size: int
+) -> list[tuple[UUID, UUID, int]]:
+    """Withdraw up to `size` queued posts; (post id, account id, version) of each."""
+    rows = await session.execute(
+        text(_WITHDRAW),
+        {"brand_id": brand_id, "campaign_id": campaign_id, "reason": reason, "size": size},
+    )
+    return [(row.id, row.account_id, row.version) for row in rows]
+
+
+async def get_draft_for_update(session: AsyncSession, brand_id: UUID, draft_id: UUID) -> Draft:
+    draft = await session.scalar(
+        select(Draft).where(Draft.brand_id == brand_id, Draft.id == draft_id).with_for_update()
+    )
+    if draft is None:
+        raise DraftNotFound("no such draft")
+    return draft
+
+
+async def has_post(session: AsyncSession, draft: Draft) -> bool:
+    """Whether the draft (locked by the caller) was ever scheduled."""
+    post_id = await session.scalar(
+        select(Post.id).where(Post.brand_id == draft.brand_id, Post.draft_id == draft.id)
+    )
+    return post_id is not None
+
+
+def _target(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "brand_id": campaign.brand_id,
+        "platforms": campaign.platforms,
+        "persona_kinds": campaign.persona_kinds,
+        "unit_ids": campaign.unit_ids,
+    }

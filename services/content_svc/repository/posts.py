@@ -1,0 +1,294 @@
+"""Posts: claiming what is due, recording what came of it, figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from content_svc.errors import PostNotFound
+from content_svc.models import OPEN, AccountEntry, Campaign, Draft, Post, PostMetric, PostStatus
+from shared.events.account import Platform
+
+FIGURES = ("views", "likes", "saves", "comments", "shares", "follows")
+
+_HAND_OFF = """
+with due as (
+    select p.id, a.status = 'active' as is_active
+    from post p
+    join account_directory a on a.brand_id = p.brand_id and a.account_id = p.account_id
+    where p.brand_id = :brand_id and p.campaign_id is not distinct from cast(:campaign_id as uuid)
+      and p.status = 'scheduled' and p.next_at <= :at and p.platform <> all(:by_api)
+    order by p.next_at limit :size for update of p skip locked
+)
+update post set
+    status = case when due.is_active then 'handed_off' else 'failed' end,
+    failure_reason = case when due.is_active then null else 'account_not_active' end,
+    handoff_deadline_at = case when due.is_active then cast(:deadline as timestamptz) end,
+    next_at = :deadline,
+    version = version + 1
+from due
+where post.brand_id = :brand_id and post.id = due.id
+returning post.id, post.account_id, post.staff_id, post.status, post.version
+"""
+
+_MISS_DEADLINE = """
+update post set status = 'failed', failure_reason = 'handoff_missed', version = version + 1
+where brand_id = :brand_id and id in (
+    select id from post
+    where brand_id = :brand_id and campaign_id is not distinct from cast(:campaign_id as uuid)
+      and status = 'handed_off' and next_at <= :at
+    limit :size for update skip locked)
+returning id, account_id, version
+"""
+
+# One post of an account at a time until the platform has named it: a lookup after an unclear
+# answer must not take another post's item for this one's.
+_CLAIM = """
+with due as (
+    select distinct on (p.account_id) p.id
+    from post p
+    where p.brand_id = :brand_id and p.campaign_id is not distinct from cast(:campaign_id as uuid)
+      and p.status = any(:statuses) and p.next_at <= :at and p.platform = any(:by_api)
+      and not exists (
+        select from post o
+        where o.brand_id = :brand_id and o.account_id = p.account_id and o.id <> p.id
+          and o.status = 'dispatching' and o.platform_post_id is null)
+    order by p.account_id, p.next_at
+), taken as (
+    select p.id from post p join due on due.id = p.id
+    where p.brand_id = :brand_id and p.status = any(:statuses) and p.next_at <= :at
+    order by p.next_at limit :size for update of p skip locked
+)
+update post set
+    status = 'dispatching', next_at = :lease_until,
+    progress = progress || jsonb_build_object('claim', cast(:claim as text))
+from taken
+where post.brand_id = :brand_id and post.id = taken.id
+returning post.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A post to dispatch, with what the connector needs of draft, campaign and account."""
+
+    post: Post
+    title: str
+    text: str
+    handle: str
+    is_account_active: bool
+    asset_ids: Sequence[UUID]
+
+
+async def get_post_for_update(session: AsyncSession, brand_id: UUID, post_id: UUID) -> Post:
+    post = await session.scalar(
+        select(Post).where(Post.brand_id == brand_id, Post.id == post_id).with_for_update()
+    )
+    if post is None:
+        raise PostNotFound("no such post")
+    return post
+
+
+async def find_post_by_platform_id(
+    session: AsyncSession, brand_id: UUID, platform: Platform, platform_post_id: str
+) -> UUID | None:
+    return await session.scalar(
+        select(Post.id).where(
+            Post.brand_id == brand_id,
+            Post.platform == platform,
+            Post.platform_post_id == platform_post_id,
+        )
+    )
+
+
+async def list_taken(
+    session: AsyncSession, brand_id: UUID, platform: Platform, ids: Sequence[str]
+) -> set[str]:
+    """Those platform ids that already belong to a post."""
+    rows = await session.scalars(
+        select(Post.platform_post_id).where(
+            Post.brand_id == brand_id,
+            Post.platform == platform,
+            Post.platform_post_id.in_(ids),
+        )
+    )
+    return {row for row in rows if row is not None}
+
+
+async def hand_off_due(
+    session: AsyncSession,
+    brand_id: UUID,
+    campaign_id: UUID | None,
+    *,
+    at: datetime,
+    deadline: datetime,
+    by_api: Sequence[Platform],
+    size: int,
+) -> list[Any]:
+    """Give up to `size` due posts to their sellers; (id, account_id, staff_id, status, version)."""
+    rows = await session.execute(
+        text(_HAND_OFF),
+        {
+            "brand_id": brand_id,
+            "campaign_id": campaign_id,
+            "at": at,
+            "deadline": deadline,
+            "by_api": list(by_api),
+            "size": size,
+        },
+    )
+    return list(rows)
+
+
+async def miss_deadlines(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID | None, *, at: datetime, size: int
+) -> list[Any]:
+    """Fail up to `size` handoffs whose deadline has passed; (id, account_id, version)."""
+    rows = await session.execute(
+        text(_MISS_DEADLINE),
+        {"brand_id": brand_id, "campaign_id": campaign_id, "at": at, "size": size},
+    )
+    return list(rows)
+
+
+async def claim_due(
+    session: AsyncSession,
+    brand_id: UUID,
+    campaign_id: UUID | None,
+    *,
+    at: datetime,
+    lease_until: datetime,
+    claim: UUID,
+    by_api: Sequence[Platform],
+    statuses: Sequence[PostStatus],
+    size: int,
+) -> list[UUID]:
+    """Take up to `size` due posts of API platforms for `claim` until `lease_until`."""
+    rows = await session.execute(
+        text(_CLAIM),
+        {
+            "brand_id": brand_id,
+            "campaign_id": campaign_id,
+            "at": at,
+            "lease_until": lease_until,
+            "claim": str(claim),
+            "by_api": list(by_api),
+            "statuses": list(statuses),
+            "size": size,
+        },
+    )
+    return [row.id for row in rows]
+
+
+async def list_claimed(
+    session: AsyncSession, brand_id: UUID, post_ids: Sequence[UUID]
+) -> list[Claimed]:
+    rows = await session.execute(
+        select(Post, Draft, AccountEntry, Campaign.asset_ids)
+        .join(Draft, (Draft.brand_id == Post.brand_id) & (Draft.id == Post.draft_id))
+        .join(
+            AccountEntry,
+            (AccountEntry.brand_id == Post.brand_id) & (AccountEntry.account_id == Post.account_id),
+        )
+        .outerjoin(
+            Campaign, (Campaign.brand_id == Post.brand_id) & (Campaign.id == Post.campaign_id)
+        )
+        .where(Post.brand_id == brand_id, Post.id.in_(post_ids))
+    )
+    return [
+        Claimed(
+            post=post,
+            title=draft.title,
+            text=draft.text,
+            handle=account.handle,
+            is_account_active=account.status == "active",
+            asset_ids=asset_ids or (),
+        )
+        for post, draft, account, asset_ids in rows
+    ]
+
+
+async def find_next_at(
+    session: AsyncSession,
+    brand_id: UUID,
+    campaign_id: UUID | None,
+    statuses: Sequence[PostStatus] = OPEN,
+) -> datetime | None:
+    """When the dispatcher has to look at the campaign's open posts next."""
+    return await session.scalar(
+        select(func.min(Post.next_at)).where(
+            Post.brand_id == brand_id,
+            Post.campaign_id.is_(None) if campaign_id is None else Post.campaign_id == campaign_id,
+            Post.status.in_(statuses),
+        )
+    )
+
+
+async def count_by_status(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID
+) -> dict[str, int]:
+    rows = await session.execute(
+        select(Post.status, func.count())
+        .where(Post.brand_id == brand_id, Post.campaign_id == campaign_id)
+        .group_by(Post.status)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def count_drafts_by_status(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID
+) -> dict[str, int]:
+    rows = await session.execute(
+        select(Draft.status, func.count())
+        .where(Draft.brand_id == brand_id, Draft.campaign_id == campaign_id)
+        .group_by(Draft.status)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def remember_progress(
+    session: AsyncSession, brand_id: UUID, post_id: UUID, claim: UUID, facts: dict[str, Any]
+) -> bool:
+    """Add `facts` to the progress of a post that `claim` still holds; False if it does not."""
+    changed = await session.scalar(
+        update(Post)
+        .where(
+            Post.brand_id == brand_id,
+            Post.id == post_id,
+            Post.status == PostStatus.DISPATCHING,
+            Post.progress["claim"].astext == str(claim),
+        )
+        .values(progress=Post.progress.op("||")(facts))
+        .returning(Post.id)
+    )
+    return changed is not None
+
+
+async def add_metric(session: AsyncSession, metric: PostMetric) -> None:
+    """Keep a report; a repeat for the same time keeps the greater of each figure.
+
+    A correction replaces what was reported for its time.
+    """
+    values = {column.name: getattr(metric, column.name) for column in PostMetric.__table__.columns}
+    statement = insert(PostMetric).values(values)
+    excluded = statement.excluded
+    kept = {
+        name: excluded[name]
+        if metric.is_correction
+        else func.greatest(getattr(PostMetric, name), excluded[name])
+        for name in FIGURES
+    }
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["brand_id", "post_id", "measured_at"],
+            set_={
+                **kept,
+                "is_correction": or_(PostMetric.is_correction, excluded["is_correction"]),
+            },
+        )
+    )

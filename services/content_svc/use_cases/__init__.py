@@ -1,0 +1,1 @@
+"""One function per business action of content_svc."""

@@ -1,0 +1,63 @@
+"""Adding to the library and setting what every text is held to."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from content_svc import rendering
+from content_svc.models import Asset, ContentPolicy, Template
+from content_svc.repository import library
+from content_svc.schemas.library import ContentPolicyIn, TemplateIn
+from shared import audit
+from shared.clock import now
+from shared.ids import typed, uuid7
+
+
+async def add_asset(session: AsyncSession, asset: Asset, *, actor: str) -> Asset:
+    """Enter an asset whose bytes are in the store."""
+    session.add(asset)
+    audit.record(session, actor=actor, action="asset.add", subject=typed("asset", asset.id))
+    return asset
+
+
+async def add_template(
+    session: AsyncSession, brand_id: UUID, body: TemplateIn, *, actor: str
+) -> Template:
+    slots = [slot.model_dump(mode="json") for slot in body.slots]
+    rendering.require_well_formed(
+        rendering.Source(body.title, body.body, rendering.read_slots(slots))
+    )
+    template = Template(
+        id=uuid7(),
+        brand_id=brand_id,
+        version=1,
+        name=body.name,
+        platform=body.platform,
+        stage=body.stage,
+        tags=body.tags,
+        title=body.title,
+        body=body.body,
+        slots=slots,
+        created_at=now(),
+    )
+    session.add(template)
+    audit.record(session, actor=actor, action="template.add", subject=typed("tmpl", template.id))
+    return template
+
+
+async def set_content_policy(
+    session: AsyncSession, brand_id: UUID, body: ContentPolicyIn, *, actor: str
+) -> ContentPolicy:
+    policy = ContentPolicy(
+        brand_id=brand_id,
+        industry=body.industry,
+        never_words=dict(body.never_words),
+        competitor_words=body.competitor_words,
+        evidence=body.evidence,
+        updated_at=now(),
+    )
+    await library.put_policy(session, policy)
+    audit.record(
+        session, actor=actor, action="content_policy.set", subject=typed("brand", brand_id)
+    )
+    return policy

@@ -1,0 +1,168 @@
+"""Figures of posts: read from platforms or imported; late, repeated and smaller ones handled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from content_svc.connectors import Connector, Rejected, Subject, TryLater
+from content_svc.connectors.handoff import Handoff
+from content_svc.errors import PostNotFound
+from content_svc.models import Post, PostMetric, PostStatus
+from content_svc.repository import directory, posts
+from content_svc.repository.posts import FIGURES
+from content_svc.schemas.posts import MetricIn
+from content_svc.settings import Settings
+from shared import outbox
+from shared.access import Extent
+from shared.clock import now
+from shared.database import Sessions, brand_session
+from shared.events.account import Platform
+from shared.events.content import PostMeasured
+from shared.timers import Due
+
+MEASURE = "post.measure"
+_LONGEST_PAUSE = timedelta(days=1)
+_WHOLE_BRAND = Extent(unit_ids=None, staff_id=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurer:
+    """The worker's timer handler that reads a published post's figures, ever more rarely."""
+
+    sessions: Sessions
+    connectors: Mapping[Platform, Connector]
+    handoff: Handoff
+    """Reads the public page of posts that were published by hand."""
+    settings: Settings
+
+    async def measure(self, due: Due) -> datetime | None:
+        async with brand_session(self.sessions, due.brand_id) as session:
+            found = await posts.list_claimed(session, due.brand_id, [due.subject_id])
+        if not found or found[0].post.status is not PostStatus.PUBLISHED:
+            return None
+        post = found[0].post
+        assert post.platform_post_id is not None
+        connector = self.connectors.get(post.platform, self.handoff)
+        try:
+            reading = await connector.read(
+                Subject(
+                    brand_id=post.brand_id,
+                    account_id=post.account_id,
+                    platform=post.platform,
+                    handle=found[0].handle,
+                    platform_post_id=post.platform_post_id,
+                    url=post.url,
+                )
+            )
+        except TryLater as problem:
+            return now() + (problem.after or self._pause(post))
+        except Rejected:
+            return now() + _LONGEST_PAUSE  # until someone authorises anew
+        if reading.is_gone:
+            return None
+        async with brand_session(self.sessions, due.brand_id) as session:
+            row = await posts.get_post_for_update(session, due.brand_id, due.subject_id)
+            if reading.delivery is not None:
+                row.delivery = reading.delivery
+            if reading.figures:
+                await take_report(session, row, now(), reading.figures, source="connector")
+        return self._next(post)
+
+    def _next(self, post: Post) -> datetime | None:
+        assert post.published_at is not None
+        if now() - post.published_at > timedelta(days=self.settings.measure_days):
+            return None
+        return now() + self._pause(post)
+
+    def _pause(self, post: Post) -> timedelta:
+        """As long as the post is old, so that readings thin out by doubling."""
+        assert post.published_at is not None
+        first = timedelta(seconds=self.settings.measure_first_seconds)
+        return min(max(now() - post.published_at, first), _LONGEST_PAUSE)
+
+
+async def import_report(
+    session: AsyncSession, brand_id: UUID, item: MetricIn, extent: Extent = _WHOLE_BRAND
+) -> bool:
+    """Take one imported report in; True when the totals changed. Raises PostNotFound."""
+    post_id = item.post_id
+    if post_id is None:
+        assert item.platform is not None
+        assert item.platform_post_id is not None
+        post_id = await posts.find_post_by_platform_id(
+            session, brand_id, item.platform, item.platform_post_id
+        )
+    if post_id is None:
+        raise PostNotFound("no such post", field="/platform_post_id")
+    post = await posts.get_post_for_update(session, brand_id, post_id)
+    if not await directory.covers(
+        session, brand_id, extent, unit_id=post.unit_id, staff_id=post.staff_id
+    ):
+        raise PostNotFound("no such post", field="/post_id")
+    figures = {name: value for name in FIGURES if (value := getattr(item, name)) is not None}
+    return await take_report(
+        session,
+        post,
+        item.measured_at,
+        figures,
+        source="import",
+        is_correction=item.is_correction,
+    )
+
+
+async def take_report(
+    session: AsyncSession,
+    post: Post,
+    measured_at: datetime,
+    figures: Mapping[str, int],
+    *,
+    source: str,
+    is_correction: bool = False,
+) -> bool:
+    """Keep a report and move the post's totals; announces them only when one changed.
+
+    Totals never go down: a late or smaller report leaves them, unless it is a correction. Reports
+    from before the last correction are kept but move nothing.
+    """
+    await posts.add_metric(
+        session,
+        PostMetric(
+            brand_id=post.brand_id,
+            post_id=post.id,
+            measured_at=measured_at,
+            source=source,
+            is_correction=is_correction,
+            **{name: figures.get(name) for name in FIGURES},
+        ),
+    )
+    if post.corrected_at is not None and measured_at < post.corrected_at:
+        return False
+    totals = dict(figures)
+    if is_correction:
+        post.corrected_at = measured_at
+    else:
+        totals = {name: max(value, getattr(post, name)) for name, value in figures.items()}
+    is_changed = any(getattr(post, name) != value for name, value in totals.items())
+    if post.measured_at is None or measured_at > post.measured_at:
+        post.measured_at = measured_at
+    if is_changed:
+        for name, value in totals.items():
+            setattr(post, name, value)
+        outbox.add(session, post, _measured(post))
+    return is_changed
+
+
+def _measured(post: Post) -> PostMeasured:
+    assert post.measured_at is not None
+    figures: dict[str, Any] = {name: getattr(post, name) for name in FIGURES}
+    return PostMeasured(
+        post_id=post.id,
+        account_id=post.account_id,
+        campaign_id=post.campaign_id,
+        measured_at=post.measured_at,
+        **figures,
+    )
