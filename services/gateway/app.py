@@ -25,7 +25,8 @@ from gateway.edge.http import GraphQLEndpoint
 from gateway.edge.operations import Operations
 from gateway.edge.websocket import WebSocketEndpoint
 from gateway.feed import Feed
-from gateway.schema import KINDS, LIVE_TOPICS, schema
+from gateway.schema import KINDS, schema
+from gateway.schema.live import TOPICS
 from gateway.settings import Settings
 from gateway.upstream import Refused, Service, Unavailable, Upstream
 from shared.authentication import Authenticator, FileKeys, RemoteKeys
@@ -55,7 +56,7 @@ class Gateway:
 def create_app(settings: Settings) -> ASGIApp:
     is_production = settings.environment is Environment.PRODUCTION
     secret = read_key(settings.service_secret_file)
-    feed = Feed(settings.kafka_bootstrap, LIVE_TOPICS)
+    feed = Feed(settings.kafka_bootstrap, TOPICS)
     urls = {
         Service.ACCOUNT: settings.account_url,
         Service.CONTENT: settings.content_url,

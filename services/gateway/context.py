@@ -71,12 +71,10 @@ class Context:
     upstream: Upstream
     kinds: Mapping[str, Kind[Any]]
     """Every kind by the prefix of its ids."""
-    feed: Feed | None
+    feed: Feed
     request_id: str
     plans: dict[tuple[int, ...], Plan]
     """Belongs to the cached document: which relations a selection asks for."""
-    verified_header: str | None = None
-    connection_params: dict[str, Any] | None = None
     _related: dict[str, Related] = field(default_factory=dict)
     _batches: dict[tuple[str, int | None], DataLoader[str, Any]] = field(default_factory=dict)
 
@@ -118,6 +116,11 @@ class Context:
             loader = DataLoader(load_fn=load, max_batch_size=LARGEST_BATCH)
             self._batches[batch.path, first] = loader
         return loader
+
+    def forget(self) -> None:
+        """Read everything anew: for the next event of a subscription."""
+        self._related.clear()
+        self._batches.clear()
 
     async def load_relations(self, rows: Iterable[Any], plan: Plan) -> None:
         """Fetch what the rows point to: each kind once a level, all kinds of a level at a time."""

@@ -15,6 +15,7 @@ from typing import Any, Generic, NewType, TypeVar, Union, cast, get_args, get_or
 
 import msgspec
 import strawberry
+from strawberry.scalars import JSON
 from strawberry.types.field import StrawberryField
 from strawberry.types.private import is_private
 from typing_extensions import dataclass_transform
@@ -108,7 +109,9 @@ def _wire_type(hint: Any) -> tuple[Any, bool]:
     """How a field travels: ids, instants and enums as the text they are; and if it may be null."""
     wire, is_optional = hint, False
     origin = get_origin(hint)
-    if is_private(hint):
+    if hint is JSON:
+        wire = Any
+    elif is_private(hint):
         wire, is_optional = _wire_type(get_args(hint)[0])
     elif origin in (Union, types.UnionType):
         inner = tuple(_wire_type(part)[0] for part in get_args(hint))

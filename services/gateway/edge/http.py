@@ -50,10 +50,10 @@ class GraphQLEndpoint:
         except RequestRefused as refused:
             await _send_refusal(send, refused, media_type)
         except ServiceError as error:
-            refused = RequestRefused(error.status, error.code, error.message)
+            told = RequestRefused(error.status, error.code, error.message)
             if error.status == 401:
-                refused.headers["www-authenticate"] = "Bearer"
-            await _send_refusal(send, refused, media_type)
+                told.headers["www-authenticate"] = "Bearer"
+            await _send_refusal(send, told, media_type)
 
     async def _answer(
         self, headers: dict[bytes, str], media_type: str, receive: Receive, send: Send

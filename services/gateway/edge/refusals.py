@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
+from gateway.feed import FellBehind
 from gateway.upstream import Refused, Unavailable
 from shared.errors import ServiceError
 
@@ -52,6 +53,8 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
         log.warning("upstream_unavailable", service=origin.service, reason=origin.reason)
         message = f"{origin.service} does not answer; try again later"
         return _with(error, message, code="unavailable", requestId=request_id)
+    if isinstance(origin, FellBehind):
+        return _with(error, "too slow: events were missed, subscribe again", code="fell_behind")
     if origin is None or isinstance(origin, GraphQLError):
         return error
     log.error("unexpected", exc_info=origin)

@@ -15,6 +15,8 @@ from gateway.schema.accounts import (
     AccountsMutation,
     AccountsQuery,
 )
+from gateway.schema.brand import BrandMutation, BrandQuery
+from gateway.schema.connections import CONNECTIONS, ConnectionsMutation, ConnectionsQuery
 from gateway.schema.contacts import CONTACTS, ContactsMutation, ContactsQuery
 from gateway.schema.content import (
     ASSETS,
@@ -25,11 +27,16 @@ from gateway.schema.content import (
     ContentMutation,
     ContentQuery,
 )
+from gateway.schema.conversions import ConversionsQuery
 from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
 from gateway.schema.fields import described
+from gateway.schema.incentives import IncentivesMutation, IncentivesQuery
 from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
+from gateway.schema.live import Subscription
 from gateway.schema.pages import Node
+from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
+from gateway.schema.webhooks import ENDPOINTS, WebhooksMutation, WebhooksQuery
 
 KINDS: dict[str, Kind[Any]] = {
     kind.prefix: kind
@@ -47,6 +54,8 @@ KINDS: dict[str, Kind[Any]] = {
         CONTACTS,
         OFFERS,
         DEALS,
+        CONNECTIONS,
+        ENDPOINTS,
     )
 }
 
@@ -58,6 +67,12 @@ class Query(
     LeadsQuery,
     ContactsQuery,
     DealsQuery,
+    ConversionsQuery,
+    IncentivesQuery,
+    RoutingQuery,
+    ConnectionsQuery,
+    WebhooksQuery,
+    BrandQuery,
 ):
     @described("Anything by its typed id; null when it is not the caller's.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
@@ -76,15 +91,18 @@ class Mutation(
     LeadsMutation,
     ContactsMutation,
     DealsMutation,
+    IncentivesMutation,
+    RoutingMutation,
+    ConnectionsMutation,
+    WebhooksMutation,
+    BrandMutation,
 ):
     pass
 
 
-LIVE_TOPICS = ("kos.campaign", "kos.draft", "kos.incentive", "kos.lead", "kos.post")
-"""What the subscriptions are fed from."""
-
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

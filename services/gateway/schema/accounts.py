@@ -54,8 +54,10 @@ class Staff(Node):
     status: StaffStatus
     absent_from: Instant | None
     absent_until: Instant | None
+    absence_reason: str | None = strawberry.field(description="Null without personal data.")
     joined_at: Instant | None
     departed_at: Instant | None
+    departure_reason: str | None = strawberry.field(description="Null without personal data.")
     version: int
     unit_id: strawberry.Private[str | None]
     unit: Unit | None = to_one("unit_id", "unit")
@@ -174,9 +176,13 @@ class RegisterAccountInput(Command):
 
 
 @strawberry.input
-class HandOverAccountInput(OnOne):
-    staff_id: strawberry.ID
+class ActivateAccountInput(OnOne):
     reason: str | None = None
+
+
+@strawberry.input
+class HandOverAccountInput(OnOneWithReason):
+    staff_id: strawberry.ID
 
 
 @strawberry.input
@@ -297,7 +303,7 @@ class AccountsMutation:
         return await run(info, ACCOUNTS, input)
 
     @verb()
-    async def activate_account(self, info: Info, input: OnOne) -> AccountResult:
+    async def activate_account(self, info: Info, input: ActivateAccountInput) -> AccountResult:
         return await run_on(info, ACCOUNTS, input, "activate")
 
     @verb()

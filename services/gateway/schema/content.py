@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import strawberry
+from strawberry.scalars import JSON
 
 from gateway.context import Info, find
 from gateway.relations import to_one
@@ -12,7 +13,7 @@ from gateway.schema.commands import Command, OnOne, OnOneWithReason, given, run,
 from gateway.schema.fields import described, verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
-from gateway.schema.scalars import Instant, Long
+from gateway.schema.scalars import Day, Instant, Long
 from gateway.schema.values import (
     CampaignStatus,
     DraftStatus,
@@ -36,7 +37,7 @@ class Asset(Node):
     bytes: Long
     sha256: str
     tags: list[str]
-    licensed_until: Instant | None
+    licensed_until: Day | None
     created_at: Instant
 
 
@@ -87,6 +88,7 @@ class Campaign(Node):
     status: CampaignStatus
     target: CampaignTarget | None
     asset_ids: list[strawberry.ID] | None
+    slot_values: JSON | None = strawberry.field(description="What fills slots the same everywhere.")
     starts_at: Instant | None
     ends_at: Instant | None
     posts_per_account_gap_minutes: int | None
@@ -125,7 +127,8 @@ class Campaign(Node):
 class Finding:
     rule_id: str
     severity: str
-    start: int
+    field: str = strawberry.field(description="`title` or `text`.")
+    start: int = strawberry.field(description="In code points inside the field.")
     end: int
     matched: str
     evasive: bool = strawberry.field(description="Written so as to slip past a plain search.")
@@ -148,6 +151,7 @@ class Draft(Node):
     verdict: Verdict | None
     findings: list[Finding]
     pack_version: str | None
+    created_at: Instant | None
     version: int
     campaign_id: strawberry.Private[str | None]
     account_id: strawberry.Private[str | None]
@@ -157,9 +161,18 @@ class Draft(Node):
 
 @strawberry.type(description="A post that its seller publishes by hand.")
 class Handoff:
+    title: str | None
     text: str
+    asset_ids: list[strawberry.ID] | None
     deep_link: str | None
     deadline_at: Instant | None
+
+
+@strawberry.type(description="WeCom: created, confirmed by the member, delivered to customers.")
+class PostDelivery:
+    state: str
+    delivered: int
+    failed: int
 
 
 @strawberry.type(description="Running totals.")
@@ -184,6 +197,7 @@ class Post(Node):
     failure_reason: str | None
     handoff: Handoff | None
     metrics: PostMetrics | None
+    delivery: PostDelivery | None
     campaign_id: strawberry.Private[str | None]
     draft_id: strawberry.Private[str | None]
     account_id: strawberry.Private[str | None]
@@ -222,7 +236,7 @@ class SlotInput:
     kind: SlotKind
     required: bool = True
     default: str | None = None
-    choices: list[str] | None = None
+    choices: list[str] = strawberry.field(default_factory=list)
 
 
 @strawberry.input
@@ -231,7 +245,7 @@ class AddTemplateInput(Command):
     platform: Platform | None = None
     stage: str | None = None
     tags: list[str] | None = None
-    title: str
+    title: str = ""
     body: str
     slots: list[SlotInput] = strawberry.field(default_factory=list)
 
@@ -250,7 +264,8 @@ class PlanCampaignInput(Command):
     mode: CampaignMode
     template_id: strawberry.ID
     asset_ids: list[strawberry.ID] | None = None
-    target: CampaignTargetInput
+    target: CampaignTargetInput = strawberry.field(default_factory=CampaignTargetInput)
+    slot_values: JSON | None = None
     starts_at: Instant
     ends_at: Instant
     posts_per_account_gap_minutes: int | None = None
@@ -260,13 +275,13 @@ class PlanCampaignInput(Command):
 class WriteDraftInput(Command):
     account_id: strawberry.ID
     campaign_id: strawberry.ID | None = None
-    title: str
+    title: str = ""
     text: str
 
 
 @strawberry.input
 class ReviseDraftInput(OnOne):
-    title: str
+    title: str = ""
     text: str
 
 
@@ -282,9 +297,10 @@ class ConfirmHandoffInput(OnOne):
 
 @strawberry.input
 class ComplianceCheckInput:
+    title: str = ""
     text: str
-    industry: str | None = None
-    platform: Platform | None = None
+    platform: Platform
+    industry: str | None = strawberry.field(default=None, description="The brand's own if absent.")
 
 
 @strawberry.type

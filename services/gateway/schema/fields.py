@@ -37,3 +37,12 @@ def verb(description: str | None = None) -> Callable[[F], F]:
         return cast("F", made)
 
     return decorate
+
+
+def live(description: str) -> Callable[[F], F]:
+    """`@strawberry.subscription` with a description."""
+
+    def decorate(resolver: F) -> F:
+        return cast("F", strawberry.subscription(resolver=resolver, description=description))
+
+    return decorate

@@ -3,6 +3,7 @@
 from typing import Annotated, TypeAlias
 
 import strawberry
+from strawberry.scalars import JSON
 
 from gateway.context import Info, find
 from gateway.relations import to_one
@@ -52,7 +53,9 @@ class Decision:
     decided_at: Instant
     outcome: str
     candidates: list[Candidate]
+    uncounted: int = strawberry.field(description="Considered beyond the candidates listed.")
     tie_break: str | None
+    inputs: JSON = strawberry.field(description="Everything the router saw, for replay.")
     explanation: Explanation | None
     staff_id: strawberry.Private[str | None]
     staff: Staff | None = to_one("staff_id", "staff")
@@ -138,9 +141,15 @@ LEADS_BY_CONTACT = Batch("contact_id", LeadsOfContact, Service.LEAD, "/leads/by-
 LeadResult: TypeAlias = Annotated[Lead | Refusal, strawberry.union("LeadResult")]
 
 
+@strawberry.input(description="What the person agreed to, by which notice.")
+class ConsentInput:
+    purpose: str
+    notice_version: str
+    at: Instant
+
+
 @strawberry.input(description="A lead that came by telephone, at the counter or from a system.")
 class CaptureLeadInput(Command):
-    connection_id: strawberry.ID | None = None
     lead_id: str | None = strawberry.field(
         default=None, description="The sender's own id; it makes the lead unique."
     )
@@ -157,7 +166,22 @@ class CaptureLeadInput(Command):
     campaign: str | None = None
     keyword: str | None = None
     channel_code: str | None = None
+    consent: ConsentInput | None = None
     submitted_at: Instant | None = None
+
+
+@strawberry.input
+class AcceptLeadInput(OnOne):
+    staff_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Needed only from who answers for a seller."
+    )
+
+
+@strawberry.input
+class DeclineLeadInput(OnOneWithReason):
+    staff_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Needed only from who answers for a seller."
+    )
 
 
 @strawberry.type
@@ -215,11 +239,11 @@ class LeadsMutation:
         return await run(info, LEADS, input)
 
     @verb()
-    async def accept_lead(self, info: Info, input: OnOne) -> LeadResult:
+    async def accept_lead(self, info: Info, input: AcceptLeadInput) -> LeadResult:
         return await run_on(info, LEADS, input, "accept")
 
     @verb()
-    async def decline_lead(self, info: Info, input: OnOneWithReason) -> LeadResult:
+    async def decline_lead(self, info: Info, input: DeclineLeadInput) -> LeadResult:
         return await run_on(info, LEADS, input, "decline")
 
     @verb("The lead was none: what it earned is taken back.")

@@ -1,6 +1,6 @@
 """Scalars that pass through: a service's text or number reaches the client as it came."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import NewType
 
 import strawberry
@@ -8,6 +8,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 Instant = NewType("Instant", str)
+Day = NewType("Day", str)
 Long = NewType("Long", int)
 
 _MOST = 2**53 - 1
@@ -23,6 +24,16 @@ def _instant(value: object) -> Instant:
     raise GraphQLError("expected an RFC 3339 instant with an offset, such as 2026-11-22T08:00:00Z")
 
 
+def _day(value: object) -> Day:
+    if isinstance(value, str):
+        try:
+            date.fromisoformat(value)
+            return Day(value)
+        except ValueError:
+            pass
+    raise GraphQLError("expected a date such as 2026-11-22")
+
+
 def _long(value: object) -> Long:
     if isinstance(value, int) and not isinstance(value, bool) and -_MOST <= value <= _MOST:
         return Long(value)
@@ -35,6 +46,9 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="An RFC 3339 instant in UTC.",
         serialize=str,
         parse_value=_instant,
+    ),
+    Day: strawberry.scalar(
+        name="Date", description="A calendar day.", serialize=str, parse_value=_day
     ),
     Long: strawberry.scalar(
         name="Long",

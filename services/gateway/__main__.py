@@ -1,0 +1,63 @@
+"""`python -m gateway [serve | schema [--check]]`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.schema import schema
+from gateway.settings import Settings
+from shared.logs import configure_logs
+from shared.tracing import start_tracing
+
+SDL = Path(__file__).with_name("schema.graphql")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m gateway")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve GraphQL (the default)")
+    export = commands.add_parser("schema", help=f"write {SDL.name}")
+    export.add_argument("--check", action="store_true", help="fail if the file is out of date")
+    arguments = parser.parse_args()
+    if arguments.command == "schema":
+        return write_schema(check=arguments.check)
+    serve(Settings())
+    return 0
+
+
+def serve(settings: Settings) -> None:
+    configure_logs("gateway")
+    tracing = start_tracing("gateway", settings.otlp_endpoint)
+    try:
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+        )
+    finally:
+        if tracing is not None:
+            tracing.shutdown()
+
+
+def write_schema(*, check: bool) -> int:
+    text = schema.as_str() + "\n"
+    if not check:
+        SDL.write_text(text)
+        return 0
+    if SDL.exists() and SDL.read_text() == text:
+        return 0
+    print(f"{SDL.name} is out of date: python -m gateway schema", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
