@@ -9,6 +9,7 @@ import secrets
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,11 +43,18 @@ def free_port() -> Callable[[], int]:
     return find_free_port
 
 
-@pytest.fixture(scope="session")
-def server_dir() -> Iterator[Path]:
-    """Where the servers keep data and logs: short-lived and reachable for the PostgreSQL user."""
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """A short-lived folder outside of pytest's own, which the PostgreSQL user could not enter."""
     with tempfile.TemporaryDirectory(prefix="kos-test-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def server_dir() -> Iterator[Path]:
+    """Where the servers of the run keep data and logs."""
+    with reachable_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +85,7 @@ def kafka_bootstrap(server_dir: Path) -> Iterator[str]:
             controller_port=find_free_port(),
             run_dir=server_dir / "run",
             log=server_dir / "kafka.log",
+            is_short_lived=True,
         )
     )
     try:

@@ -1,26 +1,33 @@
-"""The command `kos`: the embedded stack and the tools around it."""
+"""The command `kos`: the embedded stack and the tools around it.
+
+Each command imports what it works with, so that the quick ones answer quickly.
+"""
 
 import asyncio
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 from uuid import UUID
 
-import httpx
 import typer
 from rich.console import Console
 
-from deploy.local import bulk_import, identity, overview, process, replay
-from deploy.local import up as supervisor
-from deploy.local.bulk_import import Kind
-from deploy.local.databases import Service
-from deploy.local.doctor import find_trouble
 from deploy.local.settings import DEMO_BRAND, StackSettings
-from shared.access import Role
-from shared.errors import ServiceError
 
-STOP_SECONDS = 60
+Role = Literal[
+    "brand_admin",
+    "region_manager",
+    "store_manager",
+    "kos",
+    "analyst",
+    "compliance",
+    "scrm",
+    "platform_admin",
+]
+Kind = Literal["units", "staff", "accounts"]
+Service = Literal["account", "content", "lead"]
+Verb = Literal["replay", "discard"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -38,6 +45,8 @@ def up(
     demo: Annotated[bool, typer.Option(help="Play the main job at the first start.")] = True,
 ) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops it."""
+    from deploy.local import up as supervisor
+
     code = supervisor.up(
         StackSettings(), console, infrastructure_only=infrastructure, plays_demo=demo
     )
@@ -47,17 +56,13 @@ def up(
 @app.command()
 def down() -> None:
     """Stop the stack from elsewhere, and whatever an earlier run left behind."""
-    stop(StackSettings())
+    _stop(StackSettings())
 
 
-def stop(settings: StackSettings) -> None:
-    found = process.find_leftovers(settings.run_dir)
-    supervisors = [each for each in found if each.name == process.SUPERVISOR]
-    for each in supervisors:
-        each.process.terminate()
-        each.process.wait(STOP_SECONDS)
-    left = process.stop_leftovers(settings.run_dir)
-    stopped = [*(each.name for each in supervisors), *left]
+def _stop(settings: StackSettings) -> None:
+    from deploy.local import process
+
+    stopped = process.stop_leftovers(settings.run_dir)
     console.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
@@ -69,7 +74,7 @@ def reset(
     settings = StackSettings()
     if not yes:
         typer.confirm(f"Delete everything in {settings.home}?", abort=True)
-    stop(settings)
+    _stop(settings)
     shutil.rmtree(settings.home, ignore_errors=True)
     console.print(f"{settings.home} is gone")
 
@@ -77,6 +82,8 @@ def reset(
 @app.command()
 def status() -> None:
     """Every process with its port, age, memory and readiness; exit code 1 when one is not ready."""
+    from deploy.local import overview
+
     raise typer.Exit(overview.show_status(StackSettings(), console))
 
 
@@ -89,29 +96,35 @@ def logs(
     ] = 20,
 ) -> None:
     """The last lines of the logs."""
+    from deploy.local import overview
+
     raise typer.Exit(overview.show_logs(StackSettings(), console, name, lines, follow=follow))
 
 
 @app.command()
 def demo() -> None:
     """Play the main job once more on the running stack."""
+    from deploy.local import up as supervisor
+
     asyncio.run(supervisor.play_demo(StackSettings(), console))
 
 
 @app.command()
 def token(
     brand: Annotated[str, typer.Option(help="Typed id of the brand.")] = DEMO_BRAND,
-    role: Annotated[list[Role] | None, typer.Option(help="May be repeated.")] = None,
+    role: Annotated[Role, typer.Option(help="What its owner may do.")] = "brand_admin",
     unit: Annotated[list[str] | None, typer.Option(help="Units the role covers.")] = None,
     staff: Annotated[str | None, typer.Option(help="The seller, for the role kos.")] = None,
 ) -> None:
     """An access token of the development issuer, valid for twelve hours."""
-    typer.echo(_issue(StackSettings(), brand, role or [Role.BRAND_ADMIN], unit, staff))
+    typer.echo(_issue(StackSettings(), brand, [role], unit, staff))
 
 
 @app.command()
 def doctor() -> None:
     """Say what is wrong and how to mend it; exit code 1 when something is."""
+    from deploy.local.doctor import find_trouble
+
     found = find_trouble(StackSettings())
     for name, troubles in found.items():
         if not troubles:
@@ -128,10 +141,14 @@ def import_(
     brand: Annotated[str, typer.Option(help="Typed id of the brand.")] = DEMO_BRAND,
 ) -> None:
     """Import units, staff or accounts; exit code 1 when rows were refused."""
+    import httpx
+
+    from deploy.local import bulk_import
+
     settings = StackSettings()
     try:
         chosen = kind or bulk_import.guess_kind(file)
-        access = _issue(settings, brand, [Role.BRAND_ADMIN])
+        access = _issue(settings, brand, ["brand_admin"])
         report = bulk_import.import_file(settings.url("account"), access, file, chosen, console)
     except bulk_import.UnknownFile as error:
         fail(f"{error}.")
@@ -153,6 +170,8 @@ EventArgument = Annotated[UUID, typer.Argument(help="Id of the parked event.")]
 @replay_app.command("list")
 def replay_list(service: ServiceArgument) -> None:
     """The events that a service could not take in, oldest first."""
+    from deploy.local import replay
+
     asyncio.run(replay.show_parked(StackSettings(), console, service))
 
 
@@ -175,6 +194,9 @@ def replay_consumer(
     consumer: Annotated[str | None, typer.Option(help="<service>_svc when absent.")] = None,
 ) -> None:
     """Take in again everything published since a time; the service's workers must be stopped."""
+    from deploy.local import replay
+    from shared.errors import ServiceError
+
     name = consumer or f"{service}_svc"
     at = since if since.tzinfo else since.replace(tzinfo=UTC)
     try:
@@ -184,7 +206,10 @@ def replay_consumer(
     console.print(f"{name} will take in {count} events again")
 
 
-def _handle(service: Service, event_id: UUID, verb: replay.Verb) -> None:
+def _handle(service: Service, event_id: UUID, verb: Verb) -> None:
+    from deploy.local import replay
+    from shared.errors import ServiceError
+
     try:
         asyncio.run(replay.handle_parked(StackSettings(), service, event_id, verb))
     except ServiceError as error:
@@ -199,6 +224,8 @@ def _issue(
     units: list[str] | None = None,
     staff: str | None = None,
 ) -> str:
+    from deploy.local import identity
+
     try:
         return identity.issue_token(
             settings.key_dir, brand_id=brand, roles=roles, unit_ids=units or [], staff_id=staff

@@ -16,6 +16,9 @@ from pathlib import Path
 import psutil
 
 SUPERVISOR = "supervisor"
+STOP_SECONDS = 15
+# it gives its children, in two groups, as long each
+SUPERVISOR_STOP_SECONDS = 40
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -52,7 +55,7 @@ class Child:
         if self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
 
-    def stop(self, timeout_seconds: float = 15) -> None:
+    def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
         """Ask, wait, then kill the whole process group."""
         self.ask_to_stop()
         try:
@@ -130,24 +133,48 @@ def find_leftovers(run_dir: Path) -> list[Leftover]:
             is_same = abs(process.create_time() - data["started"]) < 1
         except (psutil.NoSuchProcess, ValueError, KeyError):
             continue
-        if is_same and process.status() != psutil.STATUS_ZOMBIE:
+        if is_same and is_alive(process):
             stop_signal = signal.Signals(data["stop_signal"])
             found.append(Leftover(record.stem, process, stop_signal, record))
     return found
 
 
-def stop_leftovers(run_dir: Path, timeout_seconds: float = 15) -> list[str]:
-    """Stop what an earlier run left behind; returns the names."""
-    leftovers = find_leftovers(run_dir)
-    for leftover in leftovers:
-        leftover.process.send_signal(leftover.stop_signal)
-    _, alive = psutil.wait_procs([each.process for each in leftovers], timeout=timeout_seconds)
-    for process in alive:
-        kill_group(process.pid)
-    psutil.wait_procs(alive, timeout=5)
+def stop_leftovers(run_dir: Path) -> list[str]:
+    """Stop what is recorded and alive; returns the names.
+
+    A supervisor goes first and alone: it stops its own children in order.
+    """
+    found = find_leftovers(run_dir)
+    supervisors = [each for each in found if each.name == SUPERVISOR]
+    _stop_all(supervisors, SUPERVISOR_STOP_SECONDS)
+    left = find_leftovers(run_dir)
+    _stop_all(left, STOP_SECONDS)
     for record in run_dir.glob("*.json"):
         record.unlink(missing_ok=True)
-    return [leftover.name for leftover in leftovers]
+    return [each.name for each in (*supervisors, *left)]
+
+
+def _stop_all(leftovers: list[Leftover], timeout_seconds: float) -> None:
+    """Ask, wait, kill. They are not our children: another process may be slow to reap them."""
+    for each in leftovers:
+        with suppress(psutil.NoSuchProcess):
+            each.process.send_signal(each.stop_signal)
+    deadline = time.monotonic() + timeout_seconds
+    while any(is_alive(each.process) for each in leftovers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for each in leftovers:
+        if is_alive(each.process):
+            kill_group(each.process.pid)
+            with suppress(psutil.NoSuchProcess):
+                each.process.kill()
+
+
+def is_alive(found: psutil.Process) -> bool:
+    """False also for a zombie, which has ended and only waits to be reaped."""
+    try:
+        return found.is_running() and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill_group(pid: int) -> None:

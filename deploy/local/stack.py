@@ -18,8 +18,9 @@ from deploy.local.settings import REPOSITORY, StackSettings
 from shared.events import TOPICS
 from shared.kafka import create_topics
 
-STOP_SECONDS = 15
 SERVERS = ("kafka", "postgres")
+
+Urls = dict[Service, ServiceUrls]
 WATCH_SECONDS = 0.2
 
 
@@ -39,20 +40,22 @@ class Stack:
     report: Report
     children: list[Child] = field(default_factory=list)
 
-    async def start_infrastructure(self) -> dict[Service, ServiceUrls]:
-        """PostgreSQL and Kafka (side by side), databases, roles and topics."""
-        settings = self.settings
-        passwords = identity.ensure_secrets(settings.key_dir)
+    async def start(self, *, infrastructure_only: bool) -> None:
+        """PostgreSQL with its databases beside Kafka with its topics, then all processes."""
+        passwords = identity.ensure_secrets(self.settings.key_dir)
         try:
             async with asyncio.TaskGroup() as group:
                 databases_ready = group.create_task(self._start_databases(passwords))
+                if not infrastructure_only:
+                    group.create_task(self._migrate(databases_ready))
                 group.create_task(self._start_kafka())
         except* Exception as errors:
-            # the first one is the cause: it ended the other task
+            # the first one is the cause: it ended the other tasks
             raise errors.exceptions[0] from None
-        return databases_ready.result()
+        if not infrastructure_only:
+            await self._start_parts(databases_ready.result())
 
-    async def _start_databases(self, passwords: dict[str, str]) -> dict[Service, ServiceUrls]:
+    async def _start_databases(self, passwords: dict[str, str]) -> Urls:
         settings = self.settings
         admin_url = settings.postgres_url
         if admin_url is None:
@@ -70,6 +73,21 @@ class Stack:
             return {
                 name: await databases.provision(admin_url, name, passwords) for name in SERVICES
             }
+
+    async def _migrate(self, databases_ready: asyncio.Task[Urls]) -> None:
+        urls = await databases_ready
+        with self.report.step("migrations"):
+            running = [
+                self._spawn(f"{name}_migrate", parts.migration_command(name), env)
+                for name in SERVICES
+                for env in [parts.service_env(self.settings, name, urls[name])]
+            ]
+            try:
+                for child in running:
+                    await _run_to_end(child)
+            finally:
+                for child in running:
+                    child.stop()
 
     async def _start_kafka(self) -> None:
         settings = self.settings
@@ -92,16 +110,7 @@ class Stack:
         with self.report.step(f"{len(TOPICS)} topics"):
             await create_topics(settings.bootstrap, TOPICS)
 
-    async def start_services(self, urls: dict[Service, ServiceUrls]) -> None:
-        """Migrate, then start every process and wait until all of them are ready."""
-        with self.report.step("migrations"):
-            migrations = [
-                self._spawn(f"{name}_migrate", parts.migration_command(name), env)
-                for name in SERVICES
-                for env in [parts.service_env(self.settings, name, urls[name])]
-            ]
-            for child in migrations:
-                await self._run_to_end(child)
+    async def _start_parts(self, urls: Urls) -> None:
         all_parts = parts.list_parts(self.settings, urls)
         with self.report.step("sandbox, services and gateway"):
             for part in all_parts:
@@ -119,17 +128,6 @@ class Stack:
             env=env,
             cwd=REPOSITORY,
         )
-
-    async def _run_to_end(self, child: Child) -> None:
-        try:
-            while child.process.poll() is None:  # noqa: ASYNC110 a process sets no event
-                await asyncio.sleep(0.05)
-        except asyncio.CancelledError:
-            child.stop()
-            raise
-        if child.process.returncode != 0:
-            raise ChildDied(child)
-        child.record.unlink(missing_ok=True)
 
     async def _wait_until_ready(self, client: httpx.AsyncClient, part: Part) -> None:
         deadline = time.monotonic() + self.settings.ready_seconds
@@ -163,12 +161,19 @@ class Stack:
         """Stop everything: first what uses the servers, all at once, then the servers."""
         servers = [child for child in self.children if child.name in SERVERS]
         for group in ([child for child in self.children if child not in servers], servers):
-            deadline = time.monotonic() + STOP_SECONDS
+            deadline = time.monotonic() + process.STOP_SECONDS
             for child in group:
                 child.ask_to_stop()
             for child in group:
                 child.stop(max(0, deadline - time.monotonic()))
         self.children.clear()
+
+
+async def _run_to_end(child: Child) -> None:
+    while child.process.poll() is None:  # noqa: ASYNC110 a process sets no event
+        await asyncio.sleep(0.05)
+    if child.process.returncode != 0:
+        raise ChildDied(child)
 
 
 @contextmanager

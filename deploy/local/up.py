@@ -69,9 +69,8 @@ async def _run(
     stack = Stack(settings, Report(console))
     with _cancelled_by_signals():
         try:
-            urls = await stack.start_infrastructure()
+            await stack.start(infrastructure_only=infrastructure_only)
             if not infrastructure_only:
-                await stack.start_services(urls)
                 if plays_demo and not settings.demo_note.exists():
                     await _while_alive(stack, play_demo(settings, console))
                 _print_addresses(settings, console)

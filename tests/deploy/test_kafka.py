@@ -34,7 +34,9 @@ def test_a_changed_jar_is_refused(kafka_bootstrap: str, tmp_path: Path) -> None:
     with (store / "kafka_2.13-4.3.0.jar").open("ab") as jar:
         jar.write(b"!")
 
-    with pytest.raises(kafka.JarRefused, match=r"kafka_2\.13-4\.3\.0\.jar has SHA-256 [0-9a-f]{64}"):
+    with pytest.raises(
+        kafka.JarRefused, match=r"kafka_2\.13-4\.3\.0\.jar has SHA-256 [0-9a-f]{64}"
+    ):
         kafka.fetch_jars(store)
 
 
