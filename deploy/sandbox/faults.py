@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 from urllib.parse import parse_qs
 
+from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -23,6 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from deploy.sandbox.world import World, digest
+
+APPLIED = Counter("sandbox_faults_applied", "Calls and hooks hit by a fault", ["kind"])
 
 
 class Kind(StrEnum):
@@ -149,6 +152,7 @@ def draw(
                 (int(fires), rule.id),
             )
             if fires:
+                APPLIED.labels(rule.kind).inc()
                 hit.append(rule)
             if fires and rule.kind in ENDING_KINDS:
                 break

@@ -168,3 +168,52 @@ def test_feiyu_refuses_more_than_a_week(sandbox: httpx.Client) -> None:
     ).json()
 
     assert answer["status"] == "fail"
+
+
+def test_what_the_product_returns_is_kept_and_broken_calls_are_parameter_errors(
+    sandbox: httpx.Client,
+) -> None:
+    token = authorised(sandbox)[0]["access_token"]
+    leave_clues(sandbox, 1)
+
+    def returned(body: dict[str, Any]) -> int:
+        answer = sandbox.post(
+            "/open_api/2/tools/clue/callback/", headers={"Access-Token": token}, json=body
+        )
+        assert answer.status_code == 200
+        code: int = answer.json()["code"]
+        return code
+
+    good = {
+        "advertiser_ids": [1700001],
+        "clue_id": "7000",
+        "source": 1,
+        "clue_convert_state": 194,
+    }
+    assert returned(good) == 0
+    assert returned({**good, "clue_id": "none"}) == 40001
+    assert returned({}) == 40001
+    assert clues(sandbox, token, page="x")["code"] == 40001
+
+
+def test_feiyu_callback_is_signed_over_its_path(sandbox: httpx.Client) -> None:
+    put(sandbox, "/sandbox/apps/feiyu/fy", {"secret": "fk", "advertiser_ids": [1700001]})
+    leave_clues(sandbox, 1)
+    path, timestamp = "/crm/v2/openapi/clue/callback/", str(int(time.time()))
+
+    def returned(clue_id: str, key: str) -> str:
+        answer = sandbox.post(
+            path,
+            headers={
+                "Access-Token": "fy",
+                "Timestamp": timestamp,
+                "Signature": feiyu_signature(key, path, timestamp),
+            },
+            json={"source": 0, "data": {"clue_id": clue_id, "clue_convert_state": 1}},
+        ).json()
+        status: str = answer["status"]
+        return status
+
+    assert returned("7000", "fk") == "success"
+    assert returned("7001", "fk") == "fail"
+    assert returned("7000", "other") == "fail"

@@ -134,4 +134,4 @@ def test_reset_forgets_everything(sandbox: httpx.Client) -> None:
 def test_process_endpoints(sandbox: httpx.Client) -> None:
     assert get(sandbox, "/healthz") == {"status": "alive"}
     assert get(sandbox, "/readyz") == {"status": "ready"}
-    assert "python_info" in sandbox.get("/metrics").text
+    assert "sandbox_faults_applied_total" in sandbox.get("/metrics").text

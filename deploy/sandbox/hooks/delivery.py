@@ -8,12 +8,17 @@ from collections import defaultdict
 from typing import Any
 
 import httpx
+from prometheus_client import Counter
 
 from deploy.sandbox import faults
 from deploy.sandbox.faults import Kind
 from deploy.sandbox.hooks.connections import Connection, find_connection
 from deploy.sandbox.hooks.wire import Message, compose, is_accepted
 from deploy.sandbox.world import World, instant
+
+DELIVERIES = Counter(
+    "sandbox_hook_deliveries", "Hooks sent, by what became of them", ["platform", "outcome"]
+)
 
 REPEATS = 3
 REORDER_PATIENCE_SECONDS = 1.0
@@ -39,7 +44,7 @@ class Sender:
         ):
             match rule.kind:
                 case Kind.LOST:
-                    self._close(seq, [], "lost")
+                    self._close(connection, seq, [], "lost")
                     return seq
                 case Kind.DELAY:
                     await asyncio.sleep(rule.delay_seconds)
@@ -57,7 +62,7 @@ class Sender:
         if twice:
             again, outcome = await self._attempts(connection, message)
             attempts += again
-        self._close(seq, attempts, outcome)
+        self._close(connection, seq, attempts, outcome)
         self._sent.pop(connection.connection_id, asyncio.Event()).set()
         return seq
 
@@ -68,7 +73,7 @@ class Sender:
         if connection is None:
             return
         attempts, outcome = await self._attempts(connection, Message(**json.loads(row["message"])))
-        self._close(seq, json.loads(row["attempts"]) + attempts, outcome)
+        self._close(connection, seq, json.loads(row["attempts"]) + attempts, outcome)
 
     async def _wait_for_next(self, connection_id: str) -> None:
         try:
@@ -121,7 +126,10 @@ class Sender:
             ).fetchone()
         return int(row["seq"])
 
-    def _close(self, seq: int, attempts: list[dict[str, Any]], outcome: str) -> None:
+    def _close(
+        self, connection: Connection, seq: int, attempts: list[dict[str, Any]], outcome: str
+    ) -> None:
+        DELIVERIES.labels(connection.platform, outcome).inc()
         with self.world.db:
             self.world.db.execute(
                 "UPDATE delivery SET attempts = ?, outcome = ? WHERE seq = ?",

@@ -78,10 +78,19 @@ def _content_answer(
     )
 
 
+async def _json_object(request: Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal(PARAMETER, "请求体不是JSON对象")
+    return body
+
+
 async def _fields(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").startswith("application/json"):
-        body = await request.json()
-        return {k: str(v) for k, v in body.items()} if isinstance(body, dict) else {}
+        return {k: str(v) for k, v in (await _json_object(request)).items()}
     return {k: v for k, v in (await request.form()).items() if isinstance(v, str)}
 
 
@@ -347,7 +356,7 @@ async def video_list(world: InWorld, request: Request) -> Response:
 @router.post("/api/douyin/v1/video/video_data/")
 async def video_data(world: InWorld, request: Request) -> Response:
     owner = _owner(world, request)
-    body = await request.json()
+    body = await _json_object(request)
     wanted = body.get("item_ids") or body.get("video_ids")
     if not isinstance(wanted, list) or len(wanted) > MAX_PAGE:
         raise Refusal(PARAMETER, "item_ids或video_ids")

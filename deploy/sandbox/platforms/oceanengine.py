@@ -14,8 +14,7 @@ from deploy.sandbox.apps import find_app
 from deploy.sandbox.signing import feiyu_signature
 from deploy.sandbox.world import InWorld, World
 
-# The platform's codes beside 0 are not in its public pages in one list; these three are what
-# clients branch on: parameter, token expired, token unknown.
+# Only that 0 is success is sure; these codes are from memory of the platform's documentation.
 PARAMETER = 40001
 TOKEN_EXPIRED = 40102
 TOKEN_INVALID = 40105
@@ -78,9 +77,18 @@ def _token_pair(world: World, app: Mapping[str, Any]) -> dict[str, Any]:
     return {**pair, "advertiser_ids": app["advertiser_ids"]}
 
 
+async def _posted(request: Request) -> dict[str, Any]:
+    """The body, empty when it is no JSON object: then every field is missing."""
+    try:
+        body = await request.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
 @router.post("/open_api/oauth2/{step}/")
 async def oauth2(world: InWorld, request: Request, step: str) -> Response:
-    body = await request.json()
+    body = await _posted(request)
     app = find_app(world, "oceanengine", str(body.get("app_id", "")))
     if app is None or body.get("secret") != app["secret"]:
         return _answer(world, {}, code=PARAMETER, message="app_id或secret错误")
@@ -109,7 +117,7 @@ async def oauth2(world: InWorld, request: Request, step: str) -> Response:
     return _answer(world, {}, code=PARAMETER, message="授权码或refresh_token无效")
 
 
-def _refused(world: World, request: Request, advertiser_ids: list[int]) -> Response | None:
+def _refused(world: World, request: Request, advertiser_ids: list[Any]) -> Response | None:
     token = tokens.find(
         world, request.headers.get("access-token", ""), "access", platform="oceanengine"
     )
@@ -121,6 +129,11 @@ def _refused(world: World, request: Request, advertiser_ids: list[int]) -> Respo
     if app is None or not set(advertiser_ids) <= set(app["advertiser_ids"]):
         return _answer(world, {}, code=PARAMETER, message="无广告主权限")
     return None
+
+
+def _whole(text: str) -> int:
+    """The number, or 0, which no parameter allows."""
+    return int(text) if text.isdecimal() else 0
 
 
 def _seconds(text: str, *, end: bool = False) -> float | None:
@@ -149,9 +162,9 @@ async def clue_get(world: InWorld, request: Request) -> Response:
     query = request.query_params
     try:
         advertiser_ids = [int(item) for item in json.loads(query.get("advertiser_ids", ""))]
-        page, size = int(query.get("page", "1")), int(query.get("page_size", "10"))
     except (ValueError, TypeError):
         return _answer(world, {}, code=PARAMETER, message="参数错误")
+    page, size = _whole(query.get("page", "1")), _whole(query.get("page_size", "10"))
     start, end = (
         _seconds(query.get("start_time", "")),
         _seconds(query.get("end_time", ""), end=True),
@@ -177,17 +190,25 @@ async def clue_get(world: InWorld, request: Request) -> Response:
 
 @router.post("/open_api/2/tools/clue/callback/")
 async def clue_callback(world: InWorld, request: Request) -> Response:
-    body = await request.json()
-    if refused := _refused(world, request, [int(item) for item in body["advertiser_ids"]]):
+    body = await _posted(request)
+    advertiser_ids = body.get("advertiser_ids")
+    if not isinstance(advertiser_ids, list):
+        return _answer(world, {}, code=PARAMETER, message="参数错误")
+    if refused := _refused(world, request, advertiser_ids):
         return refused
+    if not _return_state(world, body):
+        return _answer(world, {}, code=PARAMETER, message="clue_id不存在")
+    return _answer(world, {})
+
+
+def _return_state(world: World, data: Mapping[str, Any]) -> bool:
+    """Keeps what the product tells of a clue; False when there is no such clue."""
     with world.db:
         changed = world.db.execute(
             "UPDATE clue SET convert_state = ? WHERE clue_id = ?",
-            (str(body["clue_convert_state"]), str(body["clue_id"])),
+            (str(data.get("clue_convert_state")), str(data.get("clue_id"))),
         ).rowcount
-    if not changed:
-        return _answer(world, {}, code=PARAMETER, message="clue_id不存在")
-    return _answer(world, {})
+    return changed > 0
 
 
 def _feiyu_account(world: World, request: Request, signed_path: str) -> dict[str, Any] | None:
@@ -212,8 +233,8 @@ async def pull_clues(world: InWorld, request: Request) -> Response:
     if account is None:
         return _feiyu_refusal("signature error")
     start, end = _seconds(start_text), _seconds(end_text, end=True)
-    page = int(query.get("page", "1"))
-    size = int(query.get("page_size", str(FEIYU_DEFAULT_PAGE_SIZE)))
+    page = _whole(query.get("page", "1"))
+    size = _whole(query.get("page_size", str(FEIYU_DEFAULT_PAGE_SIZE)))
     if (
         start is None
         or end is None
@@ -248,12 +269,7 @@ def _feiyu_clue(row: sqlite3.Row) -> dict[str, Any]:
 async def feiyu_callback(world: InWorld, request: Request) -> Response:
     if _feiyu_account(world, request, FEIYU_CALLBACK_PATH) is None:
         return _feiyu_refusal("signature error")
-    data = (await request.json())["data"]
-    with world.db:
-        changed = world.db.execute(
-            "UPDATE clue SET convert_state = ? WHERE clue_id = ?",
-            (str(data["clue_convert_state"]), str(data["clue_id"])),
-        ).rowcount
-    if not changed:
+    data = (await _posted(request)).get("data")
+    if not isinstance(data, dict) or not _return_state(world, data):
         return _feiyu_refusal("clue_id not found")
     return JSONResponse({"status": "success"})

@@ -36,6 +36,7 @@ BAD_WELCOME_CODE = 41050
 TYPES = {1: 1, 2: 100}
 SCENE_QR = 2
 MAX_STATE = 30
+MAX_TAG_NAME = 30
 MAX_TRANSFER = 100
 TRANSFER_SECONDS = 86_400
 TRANSFER_WINDOW_SECONDS = 90 * 86_400
@@ -201,8 +202,9 @@ def _follow(row: sqlite3.Row, tags: Mapping[str, sqlite3.Row]) -> dict[str, Any]
 
 @router.post("/externalcontact/add_corp_tag")
 async def add_corp_tag(world: InWorld, corp: Corp, body: Posted) -> Response:
-    names = [tag.get("name", "") for tag in body.get("tag", [])]
-    if not names or not all(0 < len(name) <= MAX_STATE for name in names):
+    given = body.get("tag")
+    names = [tag.get("name") if isinstance(tag, dict) else None for tag in given or ()]
+    if not names or not all(isinstance(n, str) and 0 < len(n) <= MAX_TAG_NAME for n in names):
         raise Refusal(PARAMETER, "invalid tag name")
     with world.db:
         group = world.db.execute(
