@@ -1,13 +1,13 @@
 """Who may do what in account_svc."""
 
 from shared.access import AccessMatrix, Role
+from shared.web import OPERATIONS_ACCESS
 
 _HEAD_OFFICE = frozenset({Role.BRAND_ADMIN})
 _MANAGERS = frozenset({Role.BRAND_ADMIN, Role.REGION_MANAGER, Role.STORE_MANAGER})
 _REGIONS = frozenset({Role.BRAND_ADMIN, Role.REGION_MANAGER})
 _EVERYONE = frozenset(Role)
 _PLATFORM = frozenset({Role.PLATFORM_ADMIN})
-_AUDITORS = frozenset({Role.BRAND_ADMIN, Role.COMPLIANCE, Role.PLATFORM_ADMIN})
 
 MATRIX = AccessMatrix(
     {
@@ -42,9 +42,6 @@ MATRIX = AccessMatrix(
         "api_key.create": _HEAD_OFFICE,
         "api_key.revoke": _HEAD_OFFICE,
         "api_key.verify": _PLATFORM,
-        "audit.read": _AUDITORS,
-        "parked.read": _PLATFORM | _HEAD_OFFICE,
-        "parked.replay": _PLATFORM | _HEAD_OFFICE,
-        "parked.discard": _PLATFORM | _HEAD_OFFICE,
+        **OPERATIONS_ACCESS,
     }
 )

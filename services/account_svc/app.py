@@ -8,13 +8,15 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from account_svc.access import MATRIX
 from account_svc.keys import open_vault
-from account_svc.routes import accounts, org, personas, staff
+from account_svc.routes import accounts, imports, org, personas, staff
 from account_svc.settings import Settings
 from shared.authentication import Authenticator, FileKeys, RemoteKeys
 from shared.database import create_engine, create_read_pool, create_sessions
 from shared.settings import read_key
 from shared.web import create_app as create_edge
+from shared.web import operations_router
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -40,9 +42,10 @@ def create_app(settings: Settings) -> FastAPI:
             await connection.execute(text("select 1"))
 
     app = create_edge("account_svc", lifespan=lifespan, checks={"database": reach_database})
-    for part in (org, staff, accounts, personas):
+    for part in (org, staff, accounts, personas, imports):
         for router in part.ROUTERS:
             app.include_router(router)
+    app.include_router(operations_router(MATRIX))
     return app
 
 

@@ -12,6 +12,7 @@ from shared.consumer import Consumer
 from shared.database import create_engine, create_sessions
 from shared.relay import run_relay
 from shared.settings import read_key
+from shared.upkeep import run_upkeep
 from shared.web.app import Check
 from shared.worker import Task
 
@@ -42,5 +43,6 @@ async def build(
             partial(run_relay, settings.relay_database_url, settings.kafka_bootstrap, "account"),
         ),
         ("consumer", consumer.run),
+        ("upkeep", partial(run_upkeep, sessions)),
     ]
     return tasks, {"database": reach_database}

@@ -85,16 +85,12 @@ def worker_sessions(worker_engine: AsyncEngine) -> Sessions:
 
 
 @pytest.fixture
-async def api(
-    http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions
-) -> Api:
+async def api(http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions) -> Api:
     """The service as a brand administrator of a brand that only this test has."""
     return await make_brand(http, service_secret, sessions)
 
 
 @pytest.fixture
-async def other_api(
-    http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions
-) -> Api:
+async def other_api(http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions) -> Api:
     """Another brand."""
     return await make_brand(http, service_secret, sessions)

@@ -1,5 +1,6 @@
 """What happens to accounts: each step with who, when and why."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,7 @@ from shared.access import Principal
 from shared.clock import now
 from shared.events.account import (
     AccountActivated,
+    AccountEvent,
     AccountHandedOver,
     AccountPaired,
     AccountRegistered,
@@ -23,6 +25,14 @@ from shared.events.account import (
     AccountSuspended,
 )
 from shared.ids import typed, uuid7
+
+STEPS: dict[AccountStatus, Callable[[UUID, str], AccountEvent]] = {
+    AccountStatus.ACTIVE: lambda id, _: AccountActivated(account_id=id),
+    AccountStatus.RESTRICTED: lambda id, why: AccountRestricted(account_id=id, reason=why),
+    AccountStatus.SUSPENDED: lambda id, why: AccountSuspended(account_id=id, reason=why),
+    AccountStatus.RETIRED: lambda id, why: AccountRetired(account_id=id, reason=why),
+}
+"""The facts of those steps that an account id and a reason tell in full."""
 
 
 async def register_account(
@@ -65,7 +75,7 @@ async def activate(
     session: AsyncSession, principal: Principal, account_id: UUID, *, reason: str | None
 ) -> Account:
     account = await _step(session, principal, account_id, AccountStatus.ACTIVE, reason)
-    outbox.add(session, account, AccountActivated(account_id=account.id))
+    outbox.add(session, account, STEPS[account.status](account.id, reason or ""))
     return account
 
 
@@ -73,7 +83,7 @@ async def restrict(
     session: AsyncSession, principal: Principal, account_id: UUID, *, reason: str
 ) -> Account:
     account = await _step(session, principal, account_id, AccountStatus.RESTRICTED, reason)
-    outbox.add(session, account, AccountRestricted(account_id=account.id, reason=reason))
+    outbox.add(session, account, STEPS[account.status](account.id, reason))
     return account
 
 
@@ -81,7 +91,7 @@ async def suspend(
     session: AsyncSession, principal: Principal, account_id: UUID, *, reason: str
 ) -> Account:
     account = await _step(session, principal, account_id, AccountStatus.SUSPENDED, reason)
-    outbox.add(session, account, AccountSuspended(account_id=account.id, reason=reason))
+    outbox.add(session, account, STEPS[account.status](account.id, reason))
     return account
 
 
@@ -89,7 +99,7 @@ async def retire(
     session: AsyncSession, principal: Principal, account_id: UUID, *, reason: str
 ) -> Account:
     account = await _step(session, principal, account_id, AccountStatus.RETIRED, reason)
-    outbox.add(session, account, AccountRetired(account_id=account.id, reason=reason))
+    outbox.add(session, account, STEPS[account.status](account.id, reason))
     return account
 
 

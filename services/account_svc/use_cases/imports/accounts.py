@@ -1,0 +1,144 @@
+"""Accounts of a file, a chunk at a time."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from account_svc.models import STARTS, TRANSITIONS, Account, AccountChange, AccountFacts, Persona
+from account_svc.repository import imports as repository
+from account_svc.use_cases.accounts import STEPS, change_of
+from account_svc.use_cases.imports.rows import AccountRow
+from account_svc.use_cases.imports.tally import Tally
+from shared import outbox
+from shared.clock import now
+from shared.events.account import AccountChanged, AccountRegistered, AccountStatus
+from shared.ids import uuid7
+
+REASON = "import"
+_FACTS = tuple(AccountFacts.model_fields)
+
+
+async def take_accounts(
+    session: AsyncSession,
+    brand_id: UUID,
+    actor: str,
+    rows: Sequence[tuple[int, AccountRow]],
+    tally: Tally,
+) -> None:
+    """Register the new accounts and change the known ones, by a few statements for the chunk."""
+    await repository.lock_kind(session, brand_id, "accounts")
+    units = await repository.unit_ids_by_code(session, brand_id, {row.unit_code for _, row in rows})
+    staff = await repository.staff_by_code(
+        session, brand_id, {row.staff_code for _, row in rows if row.staff_code}
+    )
+    personas = await repository.personas_by_kind(session, brand_id)
+    known = await repository.accounts_by_handle(
+        session, brand_id, {(row.platform, row.handle) for _, row in rows}
+    )
+    added: list[tuple[dict[str, Any], Persona | None]] = []
+    for line, row in rows:
+        unit_id = units.get(row.unit_code)
+        seller = staff.get(row.staff_code) if row.staff_code else None
+        persona = personas.get(row.persona_kind) if row.persona_kind else None
+        account = known.get((row.platform, row.handle))
+        if unit_id is None:
+            tally.refuse(line, "unit_code", "no unit has this code")
+        elif row.staff_code and (seller is None or seller.departed_at is not None):
+            tally.refuse(line, "staff_code", "no person with this code sells for the brand")
+        elif row.persona_kind and persona is None:
+            tally.refuse(line, "persona_kind", "the brand has no persona of this kind")
+        elif not _is_step(account, row.status):
+            tally.refuse(line, "status", f"the account cannot become {row.status}")
+        else:
+            place = {
+                "unit_id": unit_id,
+                "staff_id": seller and seller.id,
+                "persona_id": persona and persona.id,
+            }
+            values = {name: getattr(row, name) for name in _FACTS} | place
+            if account is None:
+                added.append((values | {"status": row.status}, persona))
+                tally.rows_added += 1
+            else:
+                is_changed = _change(session, actor, account, row.status, values, persona)
+                tally.note_change(is_changed=is_changed)
+    if added:
+        await _add_all(session, brand_id, actor, added)
+
+
+def _is_step(account: Account | None, status: AccountStatus) -> bool:
+    if account is None:
+        return status in STARTS
+    return status is account.status or (
+        status in TRANSITIONS[account.status] and status is not AccountStatus.HANDED_OVER
+    )
+
+
+async def _add_all(
+    session: AsyncSession,
+    brand_id: UUID,
+    actor: str,
+    added: Sequence[tuple[dict[str, Any], Persona | None]],
+) -> None:
+    at = now()
+    accounts: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
+    events: list[tuple[AccountRegistered, int]] = []
+    for values, persona in added:
+        account_id = uuid7()
+        accounts.append(
+            {
+                **values,
+                "brand_id": brand_id,
+                "id": account_id,
+                "status_reason": REASON,
+                "status_changed_at": at,
+                "version": 1,
+            }
+        )
+        changes.append(
+            {
+                "brand_id": brand_id,
+                "id": uuid7(),
+                "account_id": account_id,
+                "from_status": None,
+                "to_status": values["status"],
+                "staff_id": values["staff_id"],
+                "reason": REASON,
+                "actor": actor,
+                "at": at,
+            }
+        )
+        kind = None if persona is None else persona.kind
+        events.append((AccountRegistered(account_id=account_id, persona_kind=kind, **values), 1))
+    await session.execute(insert(Account), accounts)
+    await session.execute(insert(AccountChange), changes)
+    await outbox.add_many(session, brand_id, events)
+
+
+def _change(
+    session: AsyncSession,
+    actor: str,
+    account: Account,
+    status: AccountStatus,
+    values: dict[str, Any],
+    persona: Persona | None,
+) -> bool:
+    """Make the account as the row says: its facts in one event, a step of its life in another."""
+    changed = {name for name, value in values.items() if getattr(account, name) != value}
+    for name in changed:
+        setattr(account, name, values[name])
+    before = account.status
+    if status is not before:
+        account.become(status, reason=REASON, at=now())
+        session.add(change_of(account, before, actor))
+    step = STEPS.get(status) if status is not before else None
+    if changed or (status is not before and step is None):
+        kind = None if persona is None else persona.kind
+        outbox.add(session, account, AccountChanged(**account.facts(kind)))
+    if step is not None:
+        outbox.add(session, account, step(account.id, REASON))
+    return bool(changed) or status is not before

@@ -1,0 +1,467 @@
+"""Files of units, staff and accounts: streamed, reported by line, safe to repeat."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.access import Role
+from shared.events.account import (
+    AccountActivated,
+    AccountChanged,
+    AccountRegistered,
+    AccountStatus,
+    Platform,
+    StaffChanged,
+    StaffJoined,
+    UnitAdded,
+    UnitChanged,
+    UnitMoved,
+)
+from shared.ids import typed, uuid7
+from tests.account_svc.making import Api, Json, make_persona, make_unit, uuid_of
+
+UNITS = "code,parent_code,kind,name,city_code,city,latitude,longitude,opens_at,closes_at\n"
+STAFF = (
+    "code,unit_code,name,phone,is_seller,open_lead_capacity,skills,product_lines,languages,tier\n"
+)
+ACCOUNTS = "platform,handle,display_name,domain,seat,unit_code,staff_code,persona_kind,status\n"
+
+TREE = (
+    UNITS
+    + "SH001,EAST,store,南京西路店,310000,上海,31.23,121.46,10:00,22:00\n"
+    + "EAST,,region,华东大区,,,,,,\n"
+)
+PEOPLE = (
+    STAFF
+    + "K1,SH001,陈晓,13800138000,true,15,tea;latte,milk_tea,zh;en,star\n"
+    + "K2,SH001,王芳,,,,,,,\n"
+)
+
+
+async def send(api: Api, kind: str, content: Any, **options: Any) -> httpx.Response:
+    headers = {"content-type": options.pop("media_type", "text/csv")}
+    if isinstance(content, str):
+        content = content.encode()
+    return await api.request(
+        "POST", f"/imports/{kind}", content=content, headers=headers, **options
+    )
+
+
+async def load(api: Api, kind: str, content: Any, **options: Any) -> Json:
+    answer = await send(api, kind, content, **options)
+    assert answer.status_code == 201, answer.text
+    report: Json = answer.json()
+    return report
+
+
+def counts(report: Json) -> tuple[int, int, int, int, int]:
+    """Read, added, changed, unchanged, refused."""
+    names = ("read", "added", "changed", "unchanged", "refused")
+    read, added, changed, unchanged, refused = (report[f"rows_{name}"] for name in names)
+    return read, added, changed, unchanged, refused
+
+
+def problems(report: Json) -> list[tuple[int, str]]:
+    return [(problem["line"], problem["field"]) for problem in report["problems"]]
+
+
+async def test_a1_units_are_imported_with_parents_after_their_children(api: Api) -> None:
+    report = await load(api, "units", TREE)
+
+    assert (report["status"], counts(report)) == ("finished", (2, 2, 0, 0, 0))
+    store = (await api.get("/units", q="SH001"))["items"][0]
+    region = (await api.get("/units", q="EAST"))["items"][0]
+    assert store["ancestor_ids"] == [(await api.root())["id"], region["id"], store["id"]]
+    assert (store["latitude"], store["opens_at"], store["city"]) == (31.23, "10:00", "上海")
+    added = [event for event in await api.events() if isinstance(event, UnitAdded)]
+    assert [event.code for event in added] == ["brand", "EAST", "SH001"]
+
+
+@pytest.mark.parametrize(("kind", "content", "rows"), [("units", TREE, 2), ("staff", PEOPLE, 2)])
+async def test_a1_the_same_file_twice_changes_nothing(
+    api: Api, kind: str, content: str, rows: int
+) -> None:
+    await load(api, "units", TREE)
+    await load(api, kind, content)
+    announced = await api.events()
+
+    report = await load(api, kind, content)
+
+    assert counts(report) == (rows, 0, 0, rows, 0)
+    assert await api.events() == announced
+
+
+async def test_a1_a_row_that_is_wrong_is_reported_and_the_rest_goes_in(api: Api) -> None:
+    content = (
+        UNITS
+        + "S1,,store,店一,,,91,,,\n"
+        + "S2,,palace,店二,,,,,,\n"
+        + "S3,,store,店三,,,,,25:00,\n"
+        + ",,store,店四,,,,,,\n"
+        + "S5,,store,店五,,,,,,\n"
+        + "S5,,store,又一个店五,,,,,,\n"
+        + "S7,,store\n"
+    )
+
+    report = await load(api, "units", content)
+
+    assert counts(report) == (7, 1, 0, 0, 6)
+    assert problems(report) == [
+        (2, "latitude"),
+        (3, "kind"),
+        (4, "opens_at"),
+        (5, "code"),
+        (7, "code"),
+        (8, ""),
+    ]
+    assert [unit["name"] for unit in (await api.get("/units", kind="store"))["items"]] == ["店五"]
+
+
+async def test_a1_an_unknown_parent_is_refused_with_its_line(api: Api) -> None:
+    content = (
+        UNITS
+        + "S1,NOWHERE,store,店一,,,,,,\n"
+        + "T1,S1,team,班组,,,,,,\n"
+        + "S2,,store,店二,,,,,,\n"
+    )
+
+    report = await load(api, "units", content)
+
+    assert counts(report) == (3, 1, 0, 0, 2)
+    assert problems(report) == [(2, "parent_code"), (3, "parent_code")]
+
+
+async def test_a1_a_cycle_inside_the_file_is_refused_with_its_lines(api: Api) -> None:
+    content = (
+        UNITS
+        + "A,B,region,甲,,,,,,\n"
+        + "B,C,region,乙,,,,,,\n"
+        + "C,A,region,丙,,,,,,\n"
+        + "D,A,store,丁,,,,,,\n"
+        + "E,,store,戊,,,,,,\n"
+    )
+
+    report = await load(api, "units", content)
+
+    assert counts(report) == (5, 1, 0, 0, 4)
+    assert problems(report) == [(line, "parent_code") for line in (2, 3, 4, 5)]
+
+
+async def test_a1_a_cycle_with_units_that_exist_is_refused(api: Api) -> None:
+    region = await make_unit(api, kind="region", code="EAST")
+    await make_unit(api, region, code="SH001", name="店")
+    announced = await api.events()
+
+    report = await load(api, "units", UNITS + "EAST,SH001,region,华东,,,,,,\n")
+
+    assert problems(report) == [(2, "parent_code")]
+    assert await api.events() == announced
+
+
+async def test_a1_a_file_may_turn_the_tree_upside_down(api: Api) -> None:
+    upper = await make_unit(api, kind="region", code="A", name="甲")
+    lower = await make_unit(api, upper, kind="region", code="B", name="乙")
+    store = await make_unit(api, lower, code="S", name="店")
+
+    report = await load(api, "units", UNITS + "A,B,region,甲,,,,,,\nB,,region,乙,,,,,,\n")
+
+    assert counts(report) == (2, 0, 2, 0, 0)
+    root = await api.root()
+    found = await api.by_ids("/units", upper["id"], store["id"])
+    ancestors = {unit["code"]: unit["ancestor_ids"] for unit in found["items"]}
+    assert ancestors == {
+        "A": [root["id"], lower["id"], upper["id"]],
+        "S": [root["id"], lower["id"], store["id"]],
+    }
+    moves = [event for event in await api.events() if isinstance(event, UnitMoved)]
+    assert [event.unit_id for event in moves] == [uuid_of(lower["id"]), uuid_of(upper["id"])]
+
+
+async def test_a1_changed_facts_and_places_are_announced_apart(api: Api) -> None:
+    await load(api, "units", TREE)
+
+    content = UNITS + "SH001,,store,静安店,310000,上海,31.23,121.46,10:00,22:00\n"
+    report = await load(api, "units", content)
+
+    assert counts(report) == (1, 0, 1, 0, 0)
+    changed, moved = (await api.events_with_versions())[-2:]
+    assert isinstance(changed[0], UnitChanged)
+    assert isinstance(moved[0], UnitMoved)
+    assert (changed[0].name, changed[1], moved[1]) == ("静安店", 2, 3)
+
+
+async def test_a1_the_roots_own_row_changes_its_name(api: Api) -> None:
+    report = await load(api, "units", UNITS + "brand,,brand,新名字,,,,,,\n")
+
+    assert counts(report) == (1, 0, 1, 0, 0)
+    assert (await api.root())["name"] == "新名字"
+
+
+async def test_a1_staff_are_imported_sealed_and_announced_without_names(api: Api) -> None:
+    await load(api, "units", TREE)
+
+    report = await load(api, "staff", PEOPLE)
+
+    assert counts(report) == (2, 2, 0, 0, 0)
+    staff = (await api.get("/staff", q="K1"))["items"][0]
+    assert (staff["name"], staff["phone"]) == ("陈晓", "+8613800138000")
+    assert (staff["skills"], staff["languages"]) == (["tea", "latte"], ["zh", "en"])
+    joined = [event for event in await api.events("kos.staff") if isinstance(event, StaffJoined)]
+    assert joined[0] == StaffJoined(
+        staff_id=uuid_of(staff["id"]),
+        unit_id=uuid_of(staff["unit_id"]),
+        is_seller=True,
+        open_lead_capacity=15,
+        skills=["tea", "latte"],
+        product_lines=["milk_tea"],
+        languages=["zh", "en"],
+        tier="star",
+    )
+    assert len(joined) == 2
+    assert "陈晓" not in "".join(event.model_dump_json() for event in await api.events())
+
+
+async def test_a1_a_renamed_person_is_changed_without_an_announcement(api: Api) -> None:
+    await load(api, "units", TREE)
+    await load(api, "staff", PEOPLE)
+    announced = await api.events()
+
+    report = await load(api, "staff", PEOPLE.replace("王芳", "王芬"))
+
+    assert counts(report) == (2, 0, 1, 1, 0)
+    assert (await api.get("/staff", q="K2"))["items"][0]["name"] == "王芬"
+    assert await api.events() == announced
+
+
+async def test_a1_a_person_in_another_unit_is_announced(api: Api) -> None:
+    await load(api, "units", TREE)
+    await load(api, "staff", PEOPLE)
+
+    await load(api, "staff", STAFF + "K2,EAST,王芳,,,,,,,\n")
+
+    last, version = (await api.events_with_versions())[-1]
+    region = (await api.get("/units", q="EAST"))["items"][0]
+    assert isinstance(last, StaffChanged)
+    assert (last.unit_id, version) == (uuid_of(region["id"]), 2)
+
+
+async def test_a1_staff_of_unknown_units_or_with_bad_phones_are_refused(api: Api) -> None:
+    await load(api, "units", TREE)
+    content = STAFF + "K1,NOWHERE,陈晓,,,,,,,\n" + "K2,SH001,王芳,12345,,,,,,\n"
+
+    report = await load(api, "staff", content)
+
+    assert counts(report) == (2, 0, 0, 0, 2)
+    assert problems(report) == [(2, "unit_code"), (3, "phone")]
+    assert "12345" not in json.dumps(report)
+
+
+async def test_a1_json_lines_are_read_too(api: Api) -> None:
+    rows = [
+        {"code": "EAST", "kind": "region", "name": "华东"},
+        {"code": "S1", "parent_code": "EAST", "kind": "store", "name": "店", "latitude": 31.2},
+    ]
+    content = "\n".join(json.dumps(row) for row in rows) + '\n{"code": \n[]\n{"color": 1}\n'
+
+    report = await load(api, "units", content, media_type="application/jsonl")
+
+    assert counts(report) == (5, 2, 0, 0, 3)
+    assert problems(report)[:2] == [(3, ""), (4, "")]
+    assert {line for line, _ in problems(report)} == {3, 4, 5}
+
+
+async def test_a2_accounts_are_imported_with_their_sellers_and_personas(api: Api) -> None:
+    await load(api, "units", TREE)
+    await load(api, "staff", PEOPLE)
+    persona = await make_persona(api)
+    content = (
+        ACCOUNTS
+        + "xiaohongshu,chenxiao,陈晓爱喝茶,public,kos,SH001,K1,shopping_assistant,active\n"
+        + "wecom,chenxiao,陈晓,private,kos,SH001,K1,,\n"
+        + "wecom,nobody,无人,private,kos,SH001,K9,,\n"
+        + "douyin,expert,专家,public,kos,SH001,K1,topic_expert,\n"
+        + "douyin,old,旧号,public,kos,SH001,,,retired\n"
+    )
+
+    report = await load(api, "accounts", content)
+
+    assert counts(report) == (5, 2, 0, 0, 3)
+    assert problems(report) == [(4, "staff_code"), (5, "persona_kind"), (6, "status")]
+    account = (await api.get("/accounts", platform="xiaohongshu"))["items"][0]
+    assert (account["status"], account["persona_id"]) == ("active", persona["id"])
+    history = (await api.get(f"/accounts/{account['id']}/history"))["items"]
+    assert [(step["to_status"], step["reason"]) for step in history] == [("active", "import")]
+    assert (await api.events("kos.account"))[0] == AccountRegistered(
+        account_id=uuid_of(account["id"]),
+        platform=Platform.XIAOHONGSHU,
+        handle="chenxiao",
+        display_name="陈晓爱喝茶",
+        domain="public",
+        seat="kos",
+        unit_id=uuid_of(account["unit_id"]),
+        staff_id=uuid_of(account["staff_id"]),
+        persona_id=uuid_of(persona["id"]),
+        persona_kind="shopping_assistant",
+        status=AccountStatus.ACTIVE,
+    )
+    again = await load(api, "accounts", content)
+    assert counts(again) == (5, 0, 0, 2, 3)
+
+
+async def test_a2_a_repeated_account_takes_only_steps_its_life_allows(api: Api) -> None:
+    await load(api, "units", TREE)
+    row = ACCOUNTS + "douyin,tea,{name},public,kos,SH001,,,{status}\n"
+    await load(api, "accounts", row.format(name="茶", status="planned"))
+
+    report = await load(api, "accounts", row.format(name="好茶", status="active"))
+    back = await load(api, "accounts", row.format(name="好茶", status="planned"))
+
+    assert (counts(report), counts(back)) == ((1, 0, 1, 0, 0), (1, 0, 0, 0, 1))
+    assert problems(back) == [(2, "status")]
+    changed, activated = (await api.events_with_versions("kos.account"))[1:]
+    assert isinstance(changed[0], AccountChanged)
+    assert isinstance(activated[0], AccountActivated)
+    assert (changed[0].display_name, changed[1], activated[1]) == ("好茶", 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ("", "/header"),
+        ("code,kind,name,color\n", "/color"),
+        ("code,kind\n", "/name"),
+        ("code,code,kind,name\n", "/code"),
+    ],
+)
+async def test_a_file_that_cannot_be_read_is_refused_as_a_whole(
+    api: Api, content: str, field: str
+) -> None:
+    answer = await send(api, "units", content)
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (
+        422,
+        "file_refused",
+        field,
+    )
+    assert (await api.get("/imports"))["items"][0]["status"] == "refused"
+
+
+async def test_a_file_of_another_kind_is_refused(api: Api) -> None:
+    answer = await send(api, "units", TREE, media_type="application/pdf")
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "/Content-Type")
+    assert (await api.get("/imports"))["items"] == []
+
+
+async def test_a_quote_that_never_closes_spoils_its_own_line_only(api: Api) -> None:
+    content = UNITS + 'S1,,store,"店一,,,,,,\n' + 'S2,,store,"店,二",,,,,,\n'
+
+    report = await load(api, "units", content)
+
+    assert (counts(report), problems(report)) == ((2, 1, 0, 0, 1), [(2, "")])
+    assert (await api.get("/units", q="S2"))["items"][0]["name"] == "店,二"
+
+
+async def test_an_endless_line_is_refused_and_the_next_one_read(api: Api) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield UNITS.encode()
+        for _ in range(10):
+            yield b"x" * 20_000
+        yield "\nS2,,store,店二,,,,,,\n".encode()
+
+    report = await load(api, "units", chunks())
+
+    assert (counts(report), problems(report)) == ((2, 1, 0, 0, 1), [(2, "")])
+
+
+async def test_lines_may_be_cut_anywhere_by_the_network(api: Api) -> None:
+    content = ("\ufeff" + TREE).replace("\n", "\r\n").encode()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 7):
+            yield content[start : start + 7]
+
+    assert counts(await load(api, "units", chunks())) == (2, 2, 0, 0, 0)
+
+
+async def test_text_that_is_not_utf8_is_refused_by_line(api: Api) -> None:
+    content = UNITS.encode() + "S1,,store,店,,,,,,\n".encode("gbk") + b"S2,,store,x,,,,,,\n"
+
+    report = await load(api, "units", content)
+
+    assert (counts(report), problems(report)) == ((2, 1, 0, 0, 1), [(2, "")])
+
+
+async def test_a1_progress_can_be_read_while_the_file_arrives(api: Api) -> None:
+    import_id = typed("import", uuid7())
+    await load(api, "units", TREE)
+    seen: list[Json] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield STAFF.encode()
+        yield "".join(f"K{n},SH001,某人,,,,,,,\n" for n in range(1_001)).encode()
+        seen.append(await api.get(f"/imports/{import_id}"))
+        yield "K9999,SH001,某人,,,,,,,\n".encode()
+
+    report = await load(api, "staff", chunks(), params={"id": import_id})
+
+    assert (seen[0]["status"], counts(seen[0])) == ("running", (1_000, 1_000, 0, 0, 0))
+    assert (report["id"], counts(report)) == (import_id, (1_002, 1_002, 0, 0, 0))
+    assert await api.get(f"/imports/{import_id}") == report
+
+
+async def test_a1_an_import_that_broke_off_is_completed_by_sending_it_again(api: Api) -> None:
+    await load(api, "units", TREE)
+    rows = "".join(f"K{n},SH001,某人,,,,,,,\n" for n in range(1_500)).encode()
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield STAFF.encode() + rows
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await send(api, "staff", broken())
+
+    report = await load(api, "staff", STAFF.encode() + rows)
+
+    assert counts(report) == (1_500, 500, 0, 1_000, 0)
+    assert len(await api.events("kos.staff")) == 1_500
+
+
+async def test_a_run_is_not_repeated_under_its_own_id(api: Api) -> None:
+    first = await load(api, "units", TREE, key="tree-1")
+
+    again = await load(api, "units", UNITS + "OTHER,,store,店,,,,,,\n", key="tree-1")
+
+    assert again == first
+    assert (await api.get("/units", q="OTHER"))["items"] == []
+
+
+async def test_two_runs_cannot_share_an_id(api: Api) -> None:
+    import_id = typed("import", uuid7())
+    refusals: list[httpx.Response] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield TREE.encode()
+        refusals.append(await send(api, "units", TREE, params={"id": import_id}))
+
+    await load(api, "units", chunks(), params={"id": import_id})
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in refusals] == [
+        (409, "import_running")
+    ]
+
+
+async def test_only_head_office_imports(api: Api) -> None:
+    answer = await send(api.acting(Role.STORE_MANAGER), "units", TREE)
+
+    assert answer.status_code == 403
+    assert len(await api.events()) == 1
+
+
+async def test_an_import_is_audited_with_its_counts(api: Api) -> None:
+    report = await load(api, "units", TREE)
+
+    assert (await api.audited())[-1] == ("test-admin", "import.run", report["id"])
