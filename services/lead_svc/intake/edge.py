@@ -42,7 +42,13 @@ repeats, and the repeat finds it."""
 REFUSED = Counter("kos_hook_refused_total", "Hooks refused", ["platform", "reason"])
 DELIVERED = Counter("kos_hook_delivered_total", "Hooks stored", ["platform", "outcome"])
 
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 log = structlog.get_logger(__name__)
 

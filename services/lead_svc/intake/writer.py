@@ -29,6 +29,7 @@ _TRANSIENT = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a backend that dies between two statements shows so, too
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
@@ -36,6 +37,8 @@ _TRANSIENT = (
 )
 """The batch is not at fault: repeat it as it is. What was written before the error shows as a
 repeat, for the receipts are unique."""
+
+UNKNOWN = "the delivery may not be stored"
 
 BATCH = Histogram(
     "kos_intake_batch_rows", "Receipts per commit", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -101,7 +104,7 @@ class Writer:
                     await self._wake.wait()
                     continue
                 batch = self._take()
-                outcomes = await self._write([receipt for receipt, _ in batch])
+                outcomes = await self._outcomes([receipt for receipt, _ in batch])
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     settle(future, outcome)
         finally:
@@ -118,6 +121,15 @@ class Writer:
         WAITING.set(len(self._waiting))
         return batch
 
+    async def _outcomes(self, receipts: Sequence[NewReceipt]) -> list[bool | Exception]:
+        try:
+            return await self._write(receipts)
+        except Exception:
+            # A writer that died of a bug would leave every request after this one waiting.
+            log.exception("intake_failed", count=len(receipts))
+            self._disconnect()
+            return [IntakeUnavailable(UNKNOWN) for _ in receipts]
+
     async def _write(self, receipts: Sequence[NewReceipt]) -> list[bool | Exception]:
         """One outcome per receipt; a batch that fails is halved until the receipt at fault is
         alone, and that one is kept in quarantine instead."""
@@ -125,7 +137,7 @@ class Writer:
             written = await self._attempt(receipts)
         except _TRANSIENT as error:
             log.warning("intake_unavailable", error=type(error).__name__, count=len(receipts))
-            return [IntakeUnavailable("the delivery may not be stored") for _ in receipts]
+            return [IntakeUnavailable(UNKNOWN) for _ in receipts]
         except asyncpg.PostgresError as error:
             if len(receipts) == 1:
                 return [await self._quarantine(receipts[0], error)]
@@ -142,7 +154,7 @@ class Writer:
         try:
             written = await self._attempt([receipt.quarantined(f"not storable: {code}")])
         except _TRANSIENT:
-            return IntakeUnavailable("the delivery may not be stored")
+            return IntakeUnavailable(UNKNOWN)
         except asyncpg.PostgresError:
             return NotStorable(code)
         return receipt.id in written

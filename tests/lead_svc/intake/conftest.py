@@ -1,6 +1,7 @@
 """The intake against a real database, with the roles it runs as."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,17 +9,26 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+from joserfc.jwk import KeySet
 from sqlalchemy import text
 
 from deploy.local.databases import ServiceUrls
 from deploy.local.postgres import PostgresServer
 from lead_svc.intake import HookEdge, Intake, open_intake
+from lead_svc.intake.routes import ROUTERS
 from lead_svc.models import Connection, ConnectionStatus
+from shared.access import Principal, Role
+from shared.authentication import Authenticator, issue_service_token
 from shared.clock import now
 from shared.database import Sessions, brand_session, create_engine, create_sessions
 from shared.ids import typed, uuid7
 from shared.sealing import LocalKeyEncryption, Vault
+from shared.web import create_app
 from tests.lead_svc.hooks.platforms import SECRETS, SETTINGS
+
+SERVICE_SECRET = bytes(range(64, 96))
 
 MakeConnection = Callable[..., Awaitable[Connection]]
 
@@ -35,6 +45,10 @@ class Database:
     async def rows(self, query: str, brand_id: UUID | None = None) -> list[dict[str, Any]]:
         async with brand_session(self.app, brand_id or self.brand_id) as session:
             return [dict(row) for row in (await session.execute(text(query))).mappings()]
+
+    async def execute(self, statement: str) -> None:
+        async with brand_session(self.app, self.brand_id) as session:
+            await session.execute(text(statement))
 
     async def count(self, table: str) -> int:
         [row] = await self.rows(f"select count(*) as n from {table}")
@@ -125,3 +139,47 @@ async def lead_admin(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.C
     connection = await asyncpg.connect(postgres_server.admin_url)
     yield connection
     await connection.close()
+
+
+class NoKeys:
+    """No OIDC issuer: callers come through the gateway, with service tokens."""
+
+    async def keys(self, kid: str | None) -> KeySet:
+        return KeySet([])
+
+
+@pytest.fixture
+async def api(database: Database, vault: Vault) -> AsyncIterator[httpx.AsyncClient]:
+    """The connection and receipt endpoints, called by the brand's admin."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        yield {
+            "sessions": database.app,
+            "authenticator": Authenticator(
+                issuer="https://id.example",
+                audience="kos",
+                key_source=NoKeys(),
+                service_secret=SERVICE_SECRET,
+            ),
+            "audit_key": bytes(range(32)),
+            "vault": vault,
+        }
+
+    app = create_app("lead_svc", lifespan=lifespan, checks={})
+    for router in ROUTERS:
+        app.include_router(router)
+    async with (
+        LifespanManager(app) as manager,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(manager.app),
+            base_url="http://lead",
+            headers=authorization(database.brand_id),
+        ) as opened,
+    ):
+        yield opened
+
+
+def authorization(brand_id: UUID, role: Role = Role.BRAND_ADMIN) -> dict[str, str]:
+    principal = Principal(brand_id=brand_id, actor="staff_test", roles=frozenset({role}))
+    return {"authorization": f"Bearer {issue_service_token(principal, SERVICE_SECRET)}"}

@@ -243,6 +243,25 @@ async def test_an_unreachable_database_is_unavailable_not_a_bad_row(
         await waiting
 
 
+async def test_a_writer_outlives_what_nobody_foresaw(
+    writer: Writer,
+    database: Database,
+    vault: Vault,
+    source: Source,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> set[UUID]:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(writing.statement, "write", fail)
+        with pytest.raises(IntakeUnavailable):
+            await writer.write(receipt(vault, source, "k0"))
+
+    assert await writer.write(receipt(vault, source, "k0")) is True
+    assert await database.count("receipt") == 1
+
+
 @pytest.mark.parametrize(
     "statement",
     [
