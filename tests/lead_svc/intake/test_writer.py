@@ -254,7 +254,7 @@ async def test_a_writer_outlives_what_nobody_foresaw(
         raise RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr(writing.statement, "write", fail)
+        broken.setattr("lead_svc.intake.statement.write", fail)
         with pytest.raises(IntakeUnavailable):
             await writer.write(receipt(vault, source, "k0"))
 
