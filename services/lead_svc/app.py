@@ -10,9 +10,12 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from lead_svc.access import MATRIX
+from lead_svc.intake import HookEdge, open_intake
+from lead_svc.intake import routes as intake
 from lead_svc.keys import open_vault
 from lead_svc.routes import contacts, deals, leads, offers, policy
 from lead_svc.settings import Settings
+from lead_svc.webhooks import routes as webhooks
 from shared.authentication import Authenticator, FileKeys, RemoteKeys
 from shared.database import create_engine, create_read_pool, create_sessions
 from shared.settings import read_key
@@ -30,12 +33,17 @@ def create_app(settings: Settings) -> FastAPI:
             reads = await create_read_pool(settings.database_url, application="lead_svc-reads")
             stack.push_async_callback(reads.close)
             http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            vault = open_vault(settings)
             yield {
+                "intake": await stack.enter_async_context(
+                    open_intake(settings.intake_database_url, vault)
+                ),
                 "sessions": create_sessions(engine),
                 "reads": reads,
                 "authenticator": create_authenticator(settings, http),
                 "audit_key": read_key(settings.audit_key_file),
-                "vault": open_vault(settings),
+                "target_policy": settings.target_policy,
+                "vault": vault,
             }
 
     async def reach_database() -> None:
@@ -44,11 +52,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = create_edge("lead_svc", lifespan=lifespan, checks={"database": reach_database})
     add_routes(app)
+    app.add_middleware(HookEdge)
     return app
 
 
 def add_routes(app: FastAPI) -> None:
-    for part in (leads, contacts, offers, deals, policy):
+    for part in (leads, contacts, offers, deals, policy, intake, webhooks):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))
@@ -63,7 +72,7 @@ def describe_api() -> str:
 
     app = create_edge("lead_svc", lifespan=lifespan, checks={})
     add_routes(app)
-    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2).decode() + "\n"
+    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
 
 
 def create_authenticator(settings: Settings, http: httpx.AsyncClient) -> Authenticator:

@@ -13,11 +13,16 @@ from lead_svc.consumers import (
     PIPELINE_TOPICS,
     pipeline_handlers,
 )
+from lead_svc.intake import TELL_MORE, telling_more
 from lead_svc.keys import open_vault
 from lead_svc.models.offer import EXPIRE, WITHDRAW
 from lead_svc.settings import Settings
 from lead_svc.use_cases import offers
 from lead_svc.use_cases.qualify import QUALIFY, qualify
+from lead_svc.webhooks import consumers as webhooks
+from lead_svc.webhooks.sender import Sender
+from lead_svc.webhooks.targets import create_client
+from lead_svc.webhooks.use_cases import DELIVER
 from shared import audit
 from shared.clock import now
 from shared.consumer import Consumer
@@ -26,6 +31,7 @@ from shared.relay import run_relay
 from shared.sealing import Vault
 from shared.settings import read_key
 from shared.timers import Due, TimerHandler, run_timers
+from shared.upkeep import run_upkeep
 from shared.web.app import Check
 from shared.worker import Task
 
@@ -55,7 +61,16 @@ async def build(
         handlers=pipeline_handlers(vault, grace),
         chunk=1,
     )
-    handlers = offer_timers(sessions, audit_key) | qualify_timer(sessions, vault, audit_key, grace)
+    subscriptions = consumer(
+        name="lead_svc.webhooks", topics=webhooks.TOPICS, handlers=webhooks.HANDLERS
+    )
+    client = await stack.enter_async_context(create_client(settings.target_policy))
+    handlers = {
+        **offer_timers(sessions, audit_key),
+        **qualify_timer(sessions, vault, audit_key, grace),
+        TELL_MORE: telling_more(sessions, vault),
+        DELIVER: Sender(sessions, vault, client).deliver_due,
+    }
 
     async def reach_database() -> None:
         async with engine.connect() as connection:
@@ -68,6 +83,8 @@ async def build(
         ),
         ("directories", directories.run),
         ("pipeline", pipeline.run),
+        ("webhooks", subscriptions.run),
+        ("upkeep", partial(run_upkeep, sessions)),
         ("timers", partial(run_timers, sessions, handlers)),
     ]
     return tasks, {"database": reach_database}
