@@ -5,9 +5,10 @@ import dataclasses
 import json
 import time
 from collections import defaultdict
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+from fastapi import Depends, Request
 from prometheus_client import Counter
 
 from deploy.sandbox import faults
@@ -135,6 +136,14 @@ class Sender:
                 "UPDATE delivery SET attempts = ?, outcome = ? WHERE seq = ?",
                 (json.dumps(attempts, ensure_ascii=False), outcome, seq),
             )
+
+
+def get_sender(request: Request) -> Sender:
+    sender: Sender = request.state.sender
+    return sender
+
+
+WithSender = Annotated[Sender, Depends(get_sender)]
 
 
 def get_delivery(world: World, seq: int) -> dict[str, Any]:
