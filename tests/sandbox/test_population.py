@@ -198,6 +198,15 @@ def test_leads_name_the_post_they_came_from(sandbox: httpx.Client, product: Prod
     assert {form["post_url"] for form in forms} <= urls
 
 
+def test_wave_keeps_to_the_named_sellers(sandbox: httpx.Client) -> None:
+    furnish(sandbox, ["chen", "wu"])
+
+    run(sandbox, account_handles=["wu"])
+
+    leads = ledger(sandbox)["leads"]
+    assert {lead["account_handle"] for lead in leads} == {"wu"}
+
+
 def test_consumers_raise_the_figures_of_what_they_saw(sandbox: httpx.Client) -> None:
     furnish(sandbox, ["chen"])
 

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -62,19 +62,21 @@ def _answer(world: World, data: Any, *, code: int = 0, message: str = "OK") -> R
 
 
 def _token_pair(world: World, app: Mapping[str, Any]) -> dict[str, Any]:
-    now = world.now()
-    pair: dict[str, Any] = {}
-    for kind in ("access", "refresh"):
-        seconds = app[f"{kind}_seconds"]
-        pair[f"{kind}_token"] = tokens.issue(
-            world,
-            "access" if kind == "access" else "refresh",
-            platform="oceanengine",
-            app_id=app["app_id"],
-            expires_at=now + seconds,
+    """Within the caller's transaction."""
+
+    def token(kind: Literal["access", "refresh"]) -> str:
+        ends_at = world.now() + app[f"{kind}_seconds"]
+        return tokens.issue(
+            world, kind, platform="oceanengine", app_id=app["app_id"], expires_at=ends_at
         )
-        pair["expires_in" if kind == "access" else "refresh_token_expires_in"] = int(seconds)
-    return {**pair, "advertiser_ids": app["advertiser_ids"]}
+
+    return {
+        "access_token": token("access"),
+        "expires_in": int(app["access_seconds"]),
+        "refresh_token": token("refresh"),
+        "refresh_token_expires_in": int(app["refresh_seconds"]),
+        "advertiser_ids": app["advertiser_ids"],
+    }
 
 
 async def _posted(request: Request) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class WaveIn(BaseModel):
     reorder_rate: float = Field(default=0.1, ge=0, le=1)
     connections: list[str] | None = None
     post_platforms: list[str] | None = None
+    account_handles: list[str] | None = None
     campaign: str | None = None
     concurrency: int = Field(default=4, ge=1, le=64)
     wait: bool = True

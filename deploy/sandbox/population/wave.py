@@ -25,7 +25,7 @@ def open_wave(world: World, wave: WaveIn) -> tuple[int, Plan]:
         for connection in list_connections(world)
         if wave.connections is None or connection.connection_id in wave.connections
     ]
-    plan = make_plan(wave, _seen_posts(world, wave.post_platforms), connections)
+    plan = make_plan(wave, _seen_posts(world, wave), connections)
     with world.db:
         number = world.db.execute(
             "INSERT INTO wave (seed, status, consumers, views, likes, comments)"
@@ -48,14 +48,16 @@ def open_wave(world: World, wave: WaveIn) -> tuple[int, Plan]:
     return number, plan
 
 
-def _seen_posts(world: World, platforms: list[str] | None) -> list[SeenPost]:
+def _seen_posts(world: World, wave: WaveIn) -> list[SeenPost]:
     accounts = {
         (row["platform"], row["handle"]): row for row in world.db.execute("SELECT * FROM account")
     }
     codes = _channel_codes(world)
     seen: list[tuple[tuple[str, str, str], SeenPost]] = []
     for row in posts.list_published(world, limit=MAX_POSTS):
-        if platforms is not None and row["platform"] not in platforms:
+        if wave.post_platforms is not None and row["platform"] not in wave.post_platforms:
+            continue
+        if wave.account_handles is not None and row["account_handle"] not in wave.account_handles:
             continue
         if posts.status(world, row) != "public":
             continue
