@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from account_svc.access import MATRIX
 from account_svc.keys import open_vault
-from account_svc.routes import accounts, imports, org, personas, staff
+from account_svc.routes import accounts, api_keys, imports, incentives, org, personas, staff
 from account_svc.settings import Settings
 from shared.authentication import Authenticator, FileKeys, RemoteKeys
 from shared.database import create_engine, create_read_pool, create_sessions
@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
             await connection.execute(text("select 1"))
 
     app = create_edge("account_svc", lifespan=lifespan, checks={"database": reach_database})
-    for part in (org, staff, accounts, personas, imports):
+    for part in (org, staff, accounts, personas, imports, incentives, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))

@@ -1,8 +1,83 @@
-"""Facts of other services that account_svc acts on."""
+"""Facts of other services that account_svc acts on: they fill the ledger."""
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from account_svc.models import Trigger
+from account_svc.use_cases import incentives
 from shared.consumer import Handler
-from shared.events import Event
+from shared.events import Event, Received
+from shared.events.content import PostPublished
+from shared.events.lead import DealVoided, DealWon, LeadAccepted, LeadVoided
 
 TOPICS = ("kos.lead", "kos.deal", "kos.post")
 
-HANDLERS: dict[type[Event], Handler] = {}
+
+async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepted]) -> None:
+    event = received.event
+    await incentives.reward(
+        session,
+        received.brand_id,
+        Trigger.LEAD_ACCEPTED,
+        event.subject,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        earned_at=event.accepted_at,
+    )
+
+
+async def on_lead_voided(session: AsyncSession, received: Received[LeadVoided]) -> None:
+    await incentives.take_back(
+        session,
+        received.brand_id,
+        Trigger.LEAD_ACCEPTED,
+        received.event.subject,
+        voided_at=received.occurred_at,
+    )
+
+
+async def on_deal_won(session: AsyncSession, received: Received[DealWon]) -> None:
+    event = received.event
+    await incentives.reward(
+        session,
+        received.brand_id,
+        Trigger.DEAL_WON,
+        event.subject,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        earned_at=event.closed_at,
+        deal_minor=event.amount_minor,
+        deal_currency=event.currency,
+    )
+
+
+async def on_deal_voided(session: AsyncSession, received: Received[DealVoided]) -> None:
+    await incentives.take_back(
+        session,
+        received.brand_id,
+        Trigger.DEAL_WON,
+        received.event.subject,
+        voided_at=received.occurred_at,
+    )
+
+
+async def on_post_published(session: AsyncSession, received: Received[PostPublished]) -> None:
+    event = received.event
+    if event.staff_id is not None:
+        await incentives.reward(
+            session,
+            received.brand_id,
+            Trigger.POST_PUBLISHED,
+            event.subject,
+            staff_id=event.staff_id,
+            unit_id=event.unit_id,
+            earned_at=event.published_at,
+        )
+
+
+HANDLERS: dict[type[Event], Handler] = {
+    LeadAccepted: on_lead_accepted,
+    LeadVoided: on_lead_voided,
+    DealWon: on_deal_won,
+    DealVoided: on_deal_voided,
+    PostPublished: on_post_published,
+}

@@ -1,20 +1,28 @@
 """The worker process: the only place that builds its engines and clients."""
 
+import asyncio
+import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
+import structlog
 from sqlalchemy import text
 
 from account_svc.consumers import HANDLERS, TOPICS
 from account_svc.settings import Settings
+from account_svc.use_cases.incentives import fold_standings
 from shared.consumer import Consumer
-from shared.database import create_engine, create_sessions
+from shared.database import Sessions, create_engine, create_sessions
 from shared.relay import run_relay
 from shared.settings import read_key
 from shared.upkeep import run_upkeep
 from shared.web.app import Check
 from shared.worker import Task
+
+_RACE_POLL_SECONDS = 0.2
+
+log = structlog.get_logger(__name__)
 
 
 async def build(
@@ -43,6 +51,20 @@ async def build(
             partial(run_relay, settings.relay_database_url, settings.kafka_bootstrap, "account"),
         ),
         ("consumer", consumer.run),
+        ("race", partial(run_race, sessions)),
         ("upkeep", partial(run_upkeep, sessions)),
     ]
     return tasks, {"database": reach_database}
+
+
+async def run_race(sessions: Sessions, stopping: asyncio.Event) -> None:
+    """Keep every brand's standings up to its ledger until `stopping` is set."""
+    while not stopping.is_set():
+        try:
+            is_busy = await fold_standings(sessions)
+        except Exception:
+            log.exception("race")
+            await asyncio.sleep(random.uniform(0.5, 1.0))
+            continue
+        if not is_busy:
+            await asyncio.sleep(_RACE_POLL_SECONDS)

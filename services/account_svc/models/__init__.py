@@ -12,7 +12,13 @@ from account_svc.models.account import (
 )
 from account_svc.models.api_key import ApiKey
 from account_svc.models.base import Base
-from account_svc.models.facts import AccountFacts, PersonaFacts, StaffFacts, UnitFacts
+from account_svc.models.facts import (
+    AccountFacts,
+    PersonaFacts,
+    RuleFacts,
+    StaffFacts,
+    UnitFacts,
+)
 from account_svc.models.imports import (
     ImportKind,
     ImportProblem,
@@ -57,6 +63,7 @@ __all__ = [
     "Persona",
     "PersonaFacts",
     "PersonaKind",
+    "RuleFacts",
     "Seat",
     "Staff",
     "StaffFacts",

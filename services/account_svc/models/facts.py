@@ -4,12 +4,13 @@ Bodies of requests and rows of imports are both checked against these.
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from account_svc.models.account import Domain, PersonaKind, Seat
+from account_svc.models.incentive import Currency, Trigger
 from shared.events.account import Platform, UnitKind
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -89,3 +90,22 @@ class PersonaFacts(Facts):
     tone: Annotated[str, Field(max_length=500)] = ""
     taboo_words: Words = []
     interests: Words = []
+
+
+class RuleFacts(Facts):
+    """What a trigger pays. `amount` is points or fen; `rate_bp` is of a deal's amount, in basis
+    points: fen per 10,000 fen, or points per 10,000 yuan."""
+
+    trigger: Trigger
+    amount: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    rate_bp: Annotated[int, Field(ge=0, le=10_000)] = 0
+    currency: Currency
+    valid_from: AwareDatetime | None = None
+    """Left out: from now on."""
+    is_active: bool = True
+
+    @model_validator(mode="after")
+    def _rate_is_of_a_deal(self) -> Self:
+        if self.rate_bp and self.trigger is not Trigger.DEAL_WON:
+            raise ValueError("only a deal has an amount to take a rate of")
+        return self

@@ -1,0 +1,191 @@
+"""SQL of rules, the ledger and the race."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from account_svc.models import (
+    IncentiveRule,
+    LedgerEntry,
+    StandingChange,
+    Trigger,
+    VoidedCause,
+    period_before,
+)
+from account_svc.repository.reading import SUBTREES, Conditions
+from shared.access import Extent
+from shared.errors import Invalid
+from shared.web.pages import Cursor
+
+SELECT_RULE = """select r.id, r.trigger, r.version, r.amount, r.rate_bp, r.currency, r.valid_from,
+    r.is_active from incentive_rule r"""
+SELECT_ENTRY = """select e.id, e.staff_id, e.unit_id, e.rule_id, e.rule_version, e.cause, e.amount,
+    e.currency, e.earned_at, e.reverses_id from ledger_entry e"""
+
+_RACE = """
+    with ranked as (
+        select rank() over (order by points desc, deals desc, accepted_leads desc) as rank,
+            store_id, points, accepted_leads, deals
+        from standing where brand_id = $1 and period = $2)
+    select r.rank, r.store_id, r.points, r.accepted_leads, r.deals,
+        coalesce(p.points, 0) as previous_points
+    from ranked r left join standing p
+        on p.brand_id = $1 and p.period = $3 and p.store_id = r.store_id
+    where (r.rank, r.store_id) > ($4, $5)
+    order by r.rank, r.store_id limit $6"""
+
+_FOLD = text("""
+    with taken as (
+        delete from standing_change where brand_id = :brand
+        returning period, store_id, points, accepted_leads, deals)
+    insert into standing as s (brand_id, period, store_id, points, accepted_leads, deals)
+    select :brand, period, store_id, sum(points), sum(accepted_leads), sum(deals)
+    from taken group by period, store_id
+    on conflict (brand_id, period, store_id) do update set
+        points = s.points + excluded.points,
+        accepted_leads = s.accepted_leads + excluded.accepted_leads,
+        deals = s.deals + excluded.deals""")
+
+
+async def lock_rules(session: AsyncSession, brand_id: UUID) -> None:
+    await session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended('rules/' || :brand, 0))"),
+        {"brand": str(brand_id)},
+    )
+
+
+async def last_version(session: AsyncSession, brand_id: UUID, trigger: Trigger) -> int:
+    """The newest version of the trigger's rule; 0 if it has none."""
+    version = await session.scalar(
+        select(func.max(IncentiveRule.version)).where(
+            IncentiveRule.brand_id == brand_id, IncentiveRule.trigger == trigger
+        )
+    )
+    return version or 0
+
+
+async def find_rule(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, at: datetime
+) -> IncentiveRule | None:
+    """The version that decided then, if it paid anything."""
+    rule: IncentiveRule | None = await session.scalar(
+        select(IncentiveRule)
+        .where(
+            IncentiveRule.brand_id == brand_id,
+            IncentiveRule.trigger == trigger,
+            IncentiveRule.valid_from <= at,
+        )
+        .order_by(IncentiveRule.version.desc())
+        .limit(1)
+    )
+    return rule if rule is not None and rule.is_active else None
+
+
+async def find_store(session: AsyncSession, brand_id: UUID, unit_id: UUID) -> UUID | None:
+    """The store that the unit is or belongs to."""
+    found: UUID | None = await session.scalar(
+        text("""
+            select u.id from unit home join unit u on u.brand_id = home.brand_id
+                and home.path >= u.path and home.path < u.path || '\\xff'::bytea
+            where home.brand_id = :brand and home.id = :unit and u.kind = 'store'
+            order by length(u.path) desc limit 1"""),
+        {"brand": brand_id, "unit": unit_id},
+    )
+    return found
+
+
+async def insert_entry(session: AsyncSession, values: dict[str, Any]) -> bool:
+    """Whether the entry is new: its cause was not paid (or taken back) before."""
+    inserted = await session.scalar(
+        insert(LedgerEntry).values(**values).on_conflict_do_nothing().returning(LedgerEntry.id)
+    )
+    return inserted is not None
+
+
+async def find_entry(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str
+) -> LedgerEntry | None:
+    entry: LedgerEntry | None = await session.scalar(
+        select(LedgerEntry).where(
+            LedgerEntry.brand_id == brand_id,
+            LedgerEntry.trigger == trigger,
+            LedgerEntry.cause == cause,
+            LedgerEntry.reverses_id.is_(None),
+        )
+    )
+    return entry
+
+
+async def note_void(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str, at: datetime
+) -> None:
+    await session.execute(
+        insert(VoidedCause)
+        .values(brand_id=brand_id, trigger=trigger, cause=cause, voided_at=at)
+        .on_conflict_do_nothing()
+    )
+
+
+async def find_void(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str
+) -> VoidedCause | None:
+    return await session.get(
+        VoidedCause, {"brand_id": brand_id, "trigger": trigger, "cause": cause}
+    )
+
+
+async def brands_to_fold(session: AsyncSession) -> Sequence[UUID]:
+    """Brands whose standings lag behind their ledger; by the worker's role, in no brand."""
+    return (await session.scalars(select(StandingChange.brand_id).distinct())).all()
+
+
+async def fold(session: AsyncSession, brand_id: UUID) -> None:
+    """Bring the brand's standings up to its ledger, unless another worker is at it."""
+    is_mine = await session.scalar(
+        text("select pg_try_advisory_xact_lock(hashtextextended('standing/' || :brand, 0))"),
+        {"brand": str(brand_id)},
+    )
+    if is_mine:
+        await session.execute(_FOLD, {"brand": brand_id})
+
+
+async def fetch_race(
+    connection: asyncpg.Connection, brand_id: UUID, period: str, cursor: Cursor
+) -> tuple[list[asyncpg.Record], bool]:
+    """Stores by rank; equal in points, deals and accepted leads means the same rank."""
+    rank, store_id = 0, UUID(int=0)
+    if cursor.after is not None:
+        try:
+            rank, store_id = int(cursor.after[0]), UUID(str(cursor.after[1]))
+        except (ValueError, IndexError) as error:
+            raise Invalid("not a cursor of this list", field="/after") from error
+    rows = await connection.fetch(
+        _RACE, brand_id, period, period_before(period), rank, store_id, cursor.first + 1
+    )
+    return rows[: cursor.first], len(rows) > cursor.first
+
+
+def all_rules(brand_id: UUID) -> Conditions:
+    return Conditions("r", brand_id)
+
+
+def visible_entries(brand_id: UUID, extent: Extent) -> Conditions:
+    conditions = Conditions("e", brand_id)
+    conditions.limit_to(extent)
+    return conditions
+
+
+def filtered_entries(
+    brand_id: UUID, extent: Extent, *, staff_id: UUID | None, unit_id: UUID | None
+) -> Conditions:
+    conditions = visible_entries(brand_id, extent)
+    conditions.add_given("e.staff_id = ?", staff_id)
+    if unit_id is not None:
+        conditions.add(f"e.unit_id in ({SUBTREES})", [unit_id])
+    return conditions

@@ -1,0 +1,108 @@
+"""Incentive rules, the ledger and the race over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from account_svc.access import MATRIX
+from account_svc.models import IncentiveRule, RuleFacts, period_of
+from account_svc.repository import incentives as repository
+from account_svc.repository.reading import batch_of, fetch_by_ids, fetch_page, page_of
+from account_svc.schemas.batch import Batch
+from account_svc.schemas.incentives import (
+    LedgerEntryOut,
+    RuleOut,
+    StandingOut,
+    entry_json,
+    rule_json,
+    standing_json,
+)
+from account_svc.use_cases import incentives as use_cases
+from shared.access import Principal
+from shared.clock import now
+from shared.database import brand_read
+from shared.ids import StaffId, UnitId
+from shared.web import (
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    Transaction,
+    encode_cursor,
+    json_response,
+)
+
+reads = APIRouter(tags=["incentives"])
+commands = APIRouter(tags=["incentives"], route_class=CommandRoute)
+ROUTERS = (reads, commands)
+
+MayReadRules = Annotated[Principal, Depends(MATRIX.allow("rule.read"))]
+MayReadLedger = Annotated[Principal, Depends(MATRIX.allow("ledger.read"))]
+
+
+@reads.get("/incentive-rules", response_model=Page[RuleOut])
+async def list_rules(request: Request, principal: MayReadRules, cursor: CursorQuery) -> Response:
+    """Every version of every rule, newest first."""
+    conditions = repository.all_rules(principal.brand_id)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows, has_next = await fetch_page(connection, repository.SELECT_RULE, conditions, cursor)
+    return json_response(page_of(rows, has_next, rule_json))
+
+
+@commands.post("/incentive-rules", status_code=201, response_model=RuleOut)
+async def set_rule(
+    body: RuleFacts,
+    session: Transaction,
+    principal: Annotated[Principal, Depends(MATRIX.allow("rule.set"))],
+) -> IncentiveRule:
+    return await use_cases.set_rule(session, principal, body)
+
+
+@reads.get("/ledger", response_model=Page[LedgerEntryOut])
+async def list_entries(
+    request: Request,
+    principal: MayReadLedger,
+    cursor: CursorQuery,
+    staff_id: StaffId | None = None,
+    unit_id: UnitId | None = None,
+) -> Response:
+    """Newest first. `unit_id` includes all units below."""
+    conditions = repository.filtered_entries(
+        principal.brand_id, principal.extent, staff_id=staff_id, unit_id=unit_id
+    )
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows, has_next = await fetch_page(connection, repository.SELECT_ENTRY, conditions, cursor)
+    return json_response(page_of(rows, has_next, entry_json))
+
+
+@reads.post("/ledger/by-ids", response_model=Batch[LedgerEntryOut])
+async def get_entries(request: Request, principal: MayReadLedger, body: ByIds) -> Response:
+    ids = body.uuids("entry")
+    conditions = repository.visible_entries(principal.brand_id, principal.extent)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows = await fetch_by_ids(connection, repository.SELECT_ENTRY, conditions, ids)
+    return json_response(batch_of(rows, "entry", ids, entry_json))
+
+
+@reads.get("/race", response_model=Page[StandingOut])
+async def list_race(
+    request: Request,
+    principal: Annotated[Principal, Depends(MATRIX.allow("race.read"))],
+    cursor: CursorQuery,
+    period: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = None,
+) -> Response:
+    """The stores' month by rank, this month if left out; equal stores share a rank.
+
+    Everybody sees the whole race: it is no race otherwise.
+    """
+    period = period or period_of(now())
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows, has_next = await repository.fetch_race(connection, principal.brand_id, period, cursor)
+    end = encode_cursor(rows[-1]["rank"], str(rows[-1]["store_id"])) if rows else None
+    return json_response(
+        {
+            "items": [standing_json(row) for row in rows],
+            "page": {"has_next": has_next, "end_cursor": end},
+        }
+    )
