@@ -3,7 +3,7 @@
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,7 @@ from deploy.local.databases import ServiceUrls
 from shared.database import Sessions, create_engine, create_sessions
 from shared.settings import read_key
 from tests.content_svc.making import Brand, make_brand
+from tests.content_svc.sandbox import Sandbox, Worker, run_sandbox, run_worker, sandboxed
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +79,24 @@ async def brand(http: httpx.AsyncClient, settings: Settings, sessions: Sessions)
 @pytest.fixture
 async def other_brand(http: httpx.AsyncClient, settings: Settings, sessions: Sessions) -> Brand:
     return await make_brand(http, read_key(settings.service_secret_file), sessions)
+
+
+@pytest.fixture(scope="session")
+async def shared_sandbox(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> AsyncIterator[Sandbox]:
+    async with run_sandbox(tmp_path_factory.mktemp("sandbox"), free_port()) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def sandbox(shared_sandbox: Sandbox) -> Sandbox:
+    """The platforms, with nothing on them yet."""
+    await shared_sandbox.reset()
+    return shared_sandbox
+
+
+@pytest.fixture
+async def worker(settings: Settings, sandbox: Sandbox, brand: Brand) -> AsyncIterator[Worker]:
+    async with run_worker(sandboxed(settings, sandbox), brand) as worker:
+        yield worker

@@ -34,7 +34,7 @@ class Job:
     list_taken: Callable[[Sequence[str]], Awaitable[set[str]]]
     """Those of these platform ids that already belong to a post."""
     load_video: Callable[[], Awaitable[bytes | None]]
-    """The bytes of the campaign's first video; None when it has none."""
+    """The bytes of the draft's first video; None when it has none."""
 
     @property
     def caption(self) -> str:

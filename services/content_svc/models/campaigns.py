@@ -135,6 +135,7 @@ class Draft(Aggregate, Base):
     status: Mapped[DraftStatus]
     title: Mapped[str]
     text: Mapped[str]
+    asset_ids: Mapped[list[UUID]]
     locked: Mapped[list[str]]
     """Passages of the text, in order, that a revision must keep as they are."""
     verdict: Mapped[Verdict]

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.errors import PostNotFound
-from content_svc.models import OPEN, AccountEntry, Campaign, Draft, Post, PostMetric, PostStatus
+from content_svc.models import OPEN, AccountEntry, Draft, Post, PostMetric, PostStatus
 from shared.events.account import Platform
 
 FIGURES = ("views", "likes", "saves", "comments", "shares", "follows")
@@ -75,7 +75,7 @@ returning post.id
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A post to dispatch, with what the connector needs of draft, campaign and account."""
+    """A post to dispatch, with what the connector needs of its draft and account."""
 
     post: Post
     title: str
@@ -189,14 +189,11 @@ async def list_claimed(
     session: AsyncSession, brand_id: UUID, post_ids: Sequence[UUID]
 ) -> list[Claimed]:
     rows = await session.execute(
-        select(Post, Draft, AccountEntry, Campaign.asset_ids)
+        select(Post, Draft, AccountEntry)
         .join(Draft, (Draft.brand_id == Post.brand_id) & (Draft.id == Post.draft_id))
         .join(
             AccountEntry,
             (AccountEntry.brand_id == Post.brand_id) & (AccountEntry.account_id == Post.account_id),
-        )
-        .outerjoin(
-            Campaign, (Campaign.brand_id == Post.brand_id) & (Campaign.id == Post.campaign_id)
         )
         .where(Post.brand_id == brand_id, Post.id.in_(post_ids))
     )
@@ -207,9 +204,9 @@ async def list_claimed(
             text=draft.text,
             handle=account.handle,
             is_account_active=account.status == "active",
-            asset_ids=asset_ids or (),
+            asset_ids=draft.asset_ids,
         )
-        for post, draft, account, asset_ids in rows
+        for post, draft, account in rows
     ]
 
 

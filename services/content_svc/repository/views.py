@@ -30,10 +30,8 @@ cross join lateral (
 ) sent"""
 SELECT_DRAFT = """select d.* from draft d
 join account_directory a on a.brand_id = d.brand_id and a.account_id = d.account_id"""
-SELECT_POST = """select p.*, d.title, d.text, c.asset_ids
-from post p
-join draft d on d.brand_id = p.brand_id and d.id = p.draft_id
-left join campaign c on c.brand_id = p.brand_id and c.id = p.campaign_id"""
+SELECT_POST = """select p.*, d.title, d.text, d.asset_ids
+from post p join draft d on d.brand_id = p.brand_id and d.id = p.draft_id"""
 
 COUNTS = ("planned", "held", "scheduled", "handed_off", "published", "failed", "withdrawn")
 FIGURES = ("views", "likes", "saves", "comments", "shares", "follows")
@@ -99,6 +97,7 @@ def draft(row: asyncpg.Record) -> dict[str, Any]:
         "status": row["status"],
         "title": row["title"],
         "text": row["text"],
+        "asset_ids": [typed("asset", asset_id) for asset_id in row["asset_ids"]],
         "verdict": row["verdict"],
         "findings": orjson.loads(row["findings"]),
         "pack_version": row["pack_version"],
@@ -142,7 +141,7 @@ def _handoff(row: asyncpg.Record, deep_link: str) -> dict[str, Any] | None:
     return {
         "title": row["title"],
         "text": row["text"],
-        "asset_ids": [typed("asset", asset_id) for asset_id in row["asset_ids"] or ()],
+        "asset_ids": [typed("asset", asset_id) for asset_id in row["asset_ids"]],
         "deep_link": deep_link,
         "deadline_at": row["handoff_deadline_at"],
     }

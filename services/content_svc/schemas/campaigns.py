@@ -82,6 +82,7 @@ class DraftIn(In):
     campaign_id: CampaignId | None = None
     title: Title = ""
     text: Annotated[LongText, Field(min_length=1)]
+    asset_ids: list[AssetId] = Field(default_factory=list, max_length=9)
 
 
 class ReviseDraftIn(In):
@@ -100,6 +101,7 @@ class DraftOut(Out):
     status: DraftStatus
     title: str
     text: str
+    asset_ids: list[AssetId]
     verdict: Verdict
     findings: list[FindingOut]
     pack_version: str

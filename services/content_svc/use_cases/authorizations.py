@@ -53,11 +53,11 @@ async def grant_authorization(
             token_version=0,
             created_at=now(),
         )
-        session.add(row)
     row.status = AuthorizationStatus.ACTIVE
     row.lease_id = row.lease_until = None
     row.settings, renewed = _split(body)
     await tokens.store(session, row, renewed)
+    session.add(row)
     row.expires_at = renewed.expires_at
     if row.refresh_expires_at is not None:
         await timers.schedule(

@@ -42,11 +42,13 @@ async def write_draft(session: AsyncSession, principal: Principal, body: DraftIn
         campaign_id=body.campaign_id,
         account_id=body.account_id,
         is_planned=False,
+        asset_ids=body.asset_ids,
         locked=[],
         created_at=now(),
     )
-    session.add(draft)
+    await library.list_assets(session, brand_id, body.asset_ids)
     await _check(session, draft, campaign, account.platform, body.title, body.text)
+    session.add(draft)
     _record(session, draft, principal, "draft.write")
     return draft
 

@@ -191,6 +191,7 @@ class _Batch:
                 "status": status,
                 "title": rendered.title,
                 "text": rendered.text,
+                "asset_ids": campaign.asset_ids,
                 "locked": rendered.locked,
                 "verdict": checked.verdict,
                 "findings": checked.findings,

@@ -159,6 +159,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=40), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("asset_ids", sa.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("locked", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("verdict", sa.String(length=40), nullable=False),
         sa.Column("findings", postgresql.JSONB(), nullable=False),
