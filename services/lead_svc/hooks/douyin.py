@@ -23,6 +23,7 @@ from lead_svc.hooks.delivery import (
 from lead_svc.hooks.lead_form import FieldMap, LeadForm, lead_form
 from lead_svc.hooks.reading import (
     Unreadable,
+    find_text,
     instant,
     json_object,
     object_or_json,
@@ -78,11 +79,11 @@ class Douyin:
 
         try:
             document = json_object(request.body, "body")
-            client_key = text(document.get("client_key"), "client_key")
         except Unreadable:
-            document, client_key = {}, None
+            document = {}
         if document.get("event") == "verify_webhook":
             return self._check(document)
+        client_key = find_text(document.get("client_key"))
         if self._settings.client_key and client_key not in (None, self._settings.client_key):
             return Refusal(json_answer(403, {"message": "client_key"}), "recipient")
         return Delivery(

@@ -211,7 +211,11 @@ def checked(document: dict[str, Any], type_: type[T]) -> T:
 
 
 def lead_form(lead: LeadIn, data: dict[str, Any], now: datetime) -> LeadForm:
-    fields = {name: lead_text(getattr(lead, name), f"data.{name}") for name in TEXT_FIELDS}
+    fields = {
+        name: lead_text(value, f"data.{name}")
+        for name in TEXT_FIELDS
+        if (value := getattr(lead, name)) is not None
+    }
     submitted_at = lead.submitted_at
     if submitted_at is not None:
         submitted_at = plausible(submitted_at, "data.submitted_at", now)

@@ -21,7 +21,14 @@ from lead_svc.hooks.delivery import (
     is_same,
     json_answer,
 )
-from lead_svc.hooks.reading import Unreadable, instant, json_object, required, text
+from lead_svc.hooks.reading import (
+    Unreadable,
+    find_text,
+    instant,
+    json_object,
+    object_or_json,
+    required,
+)
 
 KINDS = {"AUTHORIZE", "UN_AUTHORIZE"}
 
@@ -49,10 +56,9 @@ class Kuaishou:
 
         try:
             document = json_object(request.body, "body")
-            message_id = text(document.get("message_id"), "message_id")
-            app_id = text(document.get("app_id"), "app_id")
         except Unreadable:
-            message_id = app_id = None
+            document = {}
+        message_id, app_id = (find_text(document.get(name)) for name in ("message_id", "app_id"))
         if self._settings.app_id and app_id not in (None, self._settings.app_id):
             return refusal(403, "recipient")
         return Delivery(
@@ -69,6 +75,7 @@ def read(_: Settings, payload: bytes, now: datetime) -> Content:
     required(document.get("message_id"), "message_id")
     event = required(document.get("event"), "event")
     occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
+    object_or_json(document.get("data", {}), "data")
     return Content(kind=event, occurred_at=occurred_at, is_known=event in KINDS)
 
 

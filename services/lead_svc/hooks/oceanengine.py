@@ -24,11 +24,11 @@ from lead_svc.hooks.delivery import (
 from lead_svc.hooks.lead_form import FieldMap, lead_form
 from lead_svc.hooks.reading import (
     Unreadable,
+    find_text,
     instant,
     json_object,
     object_or_json,
     required,
-    text,
 )
 
 KINDS = {
@@ -68,7 +68,7 @@ class OceanEngine:
             return Refusal(self._answer(401, "signature"), "signature")
 
         try:
-            message_id = text(json_object(request.body, "body").get("message_id"), "message_id")
+            message_id = find_text(json_object(request.body, "body").get("message_id"))
         except Unreadable:
             message_id = None
         return Delivery(

@@ -74,6 +74,14 @@ def text(value: Any, field: str, limit: int = TEXT_LIMIT) -> str | None:
     return trimmed or None
 
 
+def find_text(value: Any) -> str | None:
+    """A text or a whole number as text; None for anything else."""
+    try:
+        return text(value, "")
+    except Unreadable:
+        return None
+
+
 def required(value: Any, field: str, limit: int = TEXT_LIMIT) -> str:
     found = text(value, field, limit)
     if found is None:

@@ -2,8 +2,8 @@
 
 Known from two independent public integrations, not from the official text: check against the
 partner document before going live. No signature is documented, and AES-CBC alone does not
-authenticate: the address must stay secret. So nothing but a JSON object counts as decrypted, and
-every way to fail gives one and the same answer, which tells a forger nothing about the padding.
+authenticate: the address must stay secret. What decrypts to text counts as verified; every way not
+to gives one and the same answer, which tells a forger little about the padding.
 """
 
 import re
@@ -34,6 +34,7 @@ from lead_svc.hooks.lead_form import FieldMap, LeadForm, lead_form
 from lead_svc.hooks.reading import (
     Unreadable,
     at_path,
+    find_text,
     instant,
     json_object,
     object_or_json,
@@ -59,6 +60,9 @@ OWNER_FIELDS = {
 the list yet, its token speaks for it. Nor in leads and comments, whose fields nobody published."""
 
 SEPARATOR = "~split~"
+
+TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f]+")
+"""What a wrong key or a forged block does not decrypt to."""
 
 
 class Secrets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,26 +103,24 @@ class Xiaohongshu:
             return refusal(404, "path")
         try:
             envelope = json_object(request.body, "body")
-            encrypted = required(envelope.get("content"), "content", limit=len(request.body))
+            encrypted = required(envelope.pop("content", None), "content", len(request.body))
         except Unreadable:
             return refusal(400, "envelope")
         try:
-            said = json_object(decrypt(self._key, encrypted), "content")
-        except (Unreadable, ValueError):
+            plain = decrypt(self._key, encrypted)
+        except ValueError:
             return refusal(400, "encryption")
-        document = envelope | {"content": said} if kind == "message" else said
+
+        # What stands in the path and around the content must be there to be read again.
+        payload = msgspec.json.encode({"kind": kind, "envelope": envelope, "content": plain})
+        try:
+            document = document_of(kind, envelope, plain)
+        except Unreadable:
+            document = envelope
         if not self._is_bound(kind, document):
             return refusal(403, "recipient")
-
-        # The kind stands in the path alone: the payload must say it to be read again.
-        payload = msgspec.json.encode({"kind": kind, "document": document})
-        try:
-            message_id = text(document.get("message_id"), "message_id")
-        except Unreadable:
-            message_id = None
         return Delivery(
-            # The encryption is salted: a repeat has other bytes on the wire, but equal content.
-            dedupe_key=dedupe_key(message_id, payload=payload),
+            dedupe_key=dedupe_key(find_text(document.get("message_id")), payload=payload),
             payload=payload,
             answer=json_answer(200, {"code": 0, "msg": "success", "success": True}),
             content=content_of(read, self._settings, payload, now),
@@ -127,25 +129,31 @@ class Xiaohongshu:
     def _is_bound(self, kind: str, document: dict[str, Any]) -> bool:
         if not self._settings.user_ids or kind not in OWNER_FIELDS:
             return True
-        return any(document.get(name) in self._settings.user_ids for name in OWNER_FIELDS[kind])
+        named = {find_text(document.get(name)) for name in OWNER_FIELDS[kind]} - {None}
+        return not named or not named.isdisjoint(self._settings.user_ids)
 
 
 def read(settings: Settings, payload: bytes, now: datetime) -> Content:
     stored = json_object(payload, "body")
     kind = required(stored.get("kind"), "kind")
-    document = object_or_json(stored.get("document"), "document")
+    envelope = object_or_json(stored.get("envelope"), "envelope")
+    document = document_of(kind, envelope, stored.get("content"))
     occurred_at = instant(document.get("timestamp"), "timestamp", "ms", now)
-    leads = (lead(settings, document, payload, occurred_at),) if kind == "lead" else ()
+    leads = (lead(settings, document, occurred_at),) if kind == "lead" else ()
     return Content(kind=kind, occurred_at=occurred_at, leads=leads)
 
 
-def lead(
-    settings: Settings, document: dict[str, Any], payload: bytes, occurred_at: datetime | None
-) -> LeadForm:
+def document_of(kind: str, envelope: dict[str, Any], content: Any) -> dict[str, Any]:
+    """Messages stand around their content, everything else is inside it."""
+    said = object_or_json(content, "content")
+    return {**envelope, "content": said} if kind == "message" else said
+
+
+def lead(settings: Settings, document: dict[str, Any], occurred_at: datetime | None) -> LeadForm:
     form = lead_form(
         document,
         LEAD_FIELDS | settings.lead_fields,
-        external_lead_id=f"sha256:{sha256(payload).hexdigest()}",
+        external_lead_id=f"sha256:{sha256(msgspec.json.encode(document)).hexdigest()}",
         submitted_at=occurred_at,
         name=text(at_path(document, "user_info.nickname"), "user_info.nickname"),
     )
@@ -166,7 +174,7 @@ def refusal(status: int, reason: str) -> Refusal:
     return Refusal(json_answer(status, {"code": status, "msg": reason, "success": False}), reason)
 
 
-def decrypt(key: bytes, encrypted: str) -> bytes:
+def decrypt(key: bytes, encrypted: str) -> str:
     """AES-128-CBC of `base64(iv)~split~base64(ciphertext)`. The initialisation vector is the
     message's own: one source sends zeros, others random bytes. Raises ValueError."""
     iv, separator, sealed = encrypted.partition(SEPARATOR)
@@ -175,4 +183,7 @@ def decrypt(key: bytes, encrypted: str) -> bytes:
     decryptor = Cipher(algorithms.AES(key), modes.CBC(b64decode(iv, validate=True))).decryptor()
     padded = decryptor.update(b64decode(sealed, validate=True)) + decryptor.finalize()
     unpadder = PKCS7(128).unpadder()
-    return unpadder.update(padded) + unpadder.finalize()
+    plain = (unpadder.update(padded) + unpadder.finalize()).decode()
+    if not TEXT.fullmatch(plain):
+        raise ValueError("not text")
+    return plain

@@ -166,7 +166,7 @@ def test_anything_signed_that_does_not_decrypt_is_refused(encrypted: str) -> Non
 
 @given(body=bodies, payload=st.binary(max_size=100) | values.map(to_json))
 def test_stored_content_of_any_shape_can_be_read(body: bytes, payload: bytes) -> None:
-    stored = to_json({"kind": "lead", "document": {"phone": "1"}})
+    stored = to_json({"kind": "lead", "envelope": {}, "content": '{"phone":"1"}'})
 
     for platform, hook in HOOKS.items():
         for each in (body, payload, stored):

@@ -340,7 +340,7 @@ def committed_schema() -> dict[str, Any]:
 
 
 def test_the_committed_schema_is_what_the_code_reads() -> None:
-    assert committed_schema() == lead_schema()
+    assert committed_schema() == lead_schema(), "write the file anew from lead_schema()"
 
 
 def test_the_schema_accepts_a_lead_and_names_what_is_wrong() -> None:

@@ -79,6 +79,11 @@ def test_a_push_of_another_app_is_refused() -> None:
         (b'{"event":"AUTHORIZE"}', {"result": 1, "message_id": ""}, "message_id: missing"),
         (b'{"message_id":"m"}', {"result": 1, "message_id": "m"}, "event: missing"),
         (
+            b'{"message_id":"m","event":"AUTHORIZE","data":"garbage"}',
+            {"result": 1, "message_id": "m"},
+            "data: not JSON",
+        ),
+        (
             b'{"message_id":"m","event":"AUTHORIZE","timestamp":1}',
             {"result": 1, "message_id": "m"},
             "timestamp: before 2000 or in the future",

@@ -41,7 +41,8 @@ def test_the_sample_is_decrypted_and_answered() -> None:
     assert delivered(result).dedupe_key == "m-1"
     assert json.loads(delivered(result).payload) == {
         "kind": "message",
-        "document": {**ENVELOPE, "content": {"text": "hello"}},
+        "envelope": ENVELOPE,
+        "content": '{"text":"hello"}',
     }
     content = content_of(result)
     assert (content.kind, content.leads) == ("message", ())
@@ -141,9 +142,8 @@ def raw(content: str) -> Request:
         "AAAAAAAAAAAAAAAAAAAAAA==~split~",
         "AAAAAAAAAAAAAAAAAAAAAA==~split~签",
         "~split~",
-        xiaohongshu_encrypt(b"plain text"),
-        xiaohongshu_encrypt(b"[1]"),
         xiaohongshu_encrypt(b"\xff\xfe"),
+        xiaohongshu_encrypt(b'{"text":"\x01"}'),
         xiaohongshu_encrypt(b""),
         b64encode(bytes(16)).decode() + "~split~" + b64encode(bytes(32)).decode(),
     ],
@@ -195,6 +195,27 @@ def test_an_account_that_binds_itself_need_not_be_bound_before() -> None:
     content = content_of(make_hook("xiaohongshu", {"user_ids": ["brand"]}).receive(push, NOW))
 
     assert content.kind == "bind_account"
+
+
+@pytest.mark.parametrize(
+    ("path", "plain", "fault"),
+    [
+        (LEAD, b"plain text", "content: not JSON"),
+        (LEAD, b"[1]", "content: not a JSON object"),
+        (SEND, b"{", "content: not JSON"),
+        (LEAD, b'{"phone":[]}', "phone: expected text"),
+    ],
+)
+def test_what_decrypts_but_cannot_be_read_is_answered_as_success(
+    path: str, plain: bytes, fault: str
+) -> None:
+    hook = make_hook("xiaohongshu", {"user_ids": ["brand"]})
+    one, two = (hook.receive(xiaohongshu_push(path, plain), NOW) for _ in range(2))
+
+    assert delivered(one).answer.body == SUCCESS
+    assert fault_of(one) == fault
+    assert delivered(one).dedupe_key == delivered(two).dedupe_key
+    assert read("xiaohongshu", {}, delivered(one).payload, NOW) == delivered(one).content
 
 
 def test_an_absurd_time_is_quarantined_and_named() -> None:
