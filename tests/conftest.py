@@ -85,7 +85,6 @@ def kafka_bootstrap(server_dir: Path) -> Iterator[str]:
             controller_port=find_free_port(),
             run_dir=server_dir / "run",
             log=server_dir / "kafka.log",
-            is_short_lived=True,
         )
     )
     try:

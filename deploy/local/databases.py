@@ -5,6 +5,7 @@ may connect and use the schema; what it may do in a table is granted by the migr
 the table.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +14,9 @@ from typing import Literal, get_args
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
+from alembic.script import ScriptDirectory
+
+from deploy.local.settings import REPOSITORY
 
 Service = Literal["account", "content", "lead"]
 SERVICES: tuple[Service, ...] = get_args(Service)
@@ -76,6 +80,17 @@ def urls_of(admin_url: str, service: Service, passwords: Mapping[str, str]) -> S
             for role in list_roles(service)
         }
     )
+
+
+async def is_migrated(owner_url: str, service: Service) -> bool:
+    """Whether the database is at the newest revision of the service's history."""
+    history = ScriptDirectory(str(REPOSITORY / "services" / f"{service}_svc" / "migrations"))
+    heads = await asyncio.to_thread(history.get_heads)
+    async with _connect(owner_url) as database:
+        if await database.fetchval("select to_regclass('alembic_version')") is None:
+            return False
+        found = await database.fetch("select version_num from alembic_version")
+        return {row["version_num"] for row in found} == set(heads)
 
 
 async def _ensure_role(server: asyncpg.Connection, role: str, password: str) -> None:

@@ -30,7 +30,8 @@ fi
 
 echo "installing the locked dependencies"
 if command -v uv >/dev/null; then
-    install="uv pip install --quiet --python .venv/bin/python"
+    # pip compiles by itself; without it every start of a process compiles everything again
+    install="uv pip install --quiet --compile-bytecode --python .venv/bin/python"
 else
     install=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
 fi

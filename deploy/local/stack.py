@@ -76,10 +76,15 @@ class Stack:
 
     async def _migrate(self, databases_ready: asyncio.Task[Urls]) -> None:
         urls = await databases_ready
-        with self.report.step("migrations"):
+        behind = [
+            name for name in SERVICES if not await databases.is_migrated(urls[name].owner, name)
+        ]
+        if not behind:
+            return
+        with self.report.step(f"migrations of {', '.join(behind)}"):
             running = [
                 self._spawn(f"{name}_migrate", parts.migration_command(name), env)
-                for name in SERVICES
+                for name in behind
                 for env in [parts.service_env(self.settings, name, urls[name])]
             ]
             try:
