@@ -67,10 +67,11 @@ async def set_path(
     await session.execute(
         text(
             """update org_unit set
-                parent_id = case when id = :unit then :parent else parent_id end,
+                parent_id = case when id = cast(:unit as uuid)
+                    then cast(:parent as uuid) else parent_id end,
                 ancestor_ids = cast(:path as uuid[])
-                    || ancestor_ids[array_position(ancestor_ids, :unit) + 1 :]
-            where brand_id = :brand and ancestor_ids @> array[:unit]"""
+                    || ancestor_ids[array_position(ancestor_ids, cast(:unit as uuid)) + 1 :]
+            where brand_id = :brand and ancestor_ids @> array[cast(:unit as uuid)]"""
         ),
         {
             "brand": brand_id,
