@@ -29,7 +29,7 @@ from gateway.schema import KINDS, schema
 from gateway.schema.live import TOPICS
 from gateway.settings import Settings
 from gateway.upstream import Refused, Service, Unavailable, Upstream
-from shared.authentication import Authenticator, FileKeys, RemoteKeys
+from shared.authentication import Authenticator, FileKeys, KeySource, RemoteKeys
 from shared.errors import Overloaded, Unauthenticated
 from shared.settings import Environment, read_key
 from shared.web.app import RequestEdge, health_routes
@@ -85,8 +85,8 @@ def create_app(settings: Settings) -> ASGIApp:
                 seconds=settings.upstream_seconds,
             )
             upstreams.append(upstream)
-            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-            credentials = Credentials(create_authenticator(settings, secret, http), secret)
+            authenticator = await create_authenticator(settings, secret, stack)
+            credentials = Credentials(authenticator, secret)
             operations = Operations(
                 schema,
                 documents,
@@ -127,13 +127,15 @@ def create_app(settings: Settings) -> ASGIApp:
     return RequestEdge(Gateway(Starlette(routes=routes, lifespan=lifespan)))
 
 
-def create_authenticator(
-    settings: Settings, secret: bytes, http: httpx.AsyncClient
+async def create_authenticator(
+    settings: Settings, secret: bytes, stack: AsyncExitStack
 ) -> Authenticator:
+    key_source: KeySource
     if settings.oidc_jwks_file is not None:
-        key_source: FileKeys | RemoteKeys = FileKeys(settings.oidc_jwks_file)
+        key_source = FileKeys(settings.oidc_jwks_file)
     else:
         assert settings.oidc_jwks_url is not None
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         key_source = RemoteKeys(settings.oidc_jwks_url, http)
     return Authenticator(
         issuer=settings.oidc_issuer,

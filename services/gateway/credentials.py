@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 
 API_KEY_PREFIX = "kos_live_"
 CREDENTIAL_SECONDS = 5.0
-"""A verified credential is believed this long; so long a revoked key may still work."""
+"""A verified credential is believed so long: a revoked key works a little longer."""
 _SERVICE_TOKEN_SECONDS = 60.0
 _MOST_CALLERS = 10_000
 
@@ -47,9 +47,12 @@ class Caller:
 
 
 class Credentials:
-    """Verifies `Authorization` headers; remembers good ones for CREDENTIAL_SECONDS."""
+    """Verifies `Authorization` headers, and believes good ones for a while."""
 
-    def __init__(self, authenticator: Authenticator, secret: bytes) -> None:
+    def __init__(
+        self, authenticator: Authenticator, secret: bytes, *, seconds: float = CREDENTIAL_SECONDS
+    ) -> None:
+        self._seconds = seconds
         self._authenticator = authenticator
         self._secret = secret
         self._verified: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
@@ -59,7 +62,7 @@ class Credentials:
         """The caller behind an `Authorization` header; raises Unauthenticated."""
         mark = sha256((header or "").encode()).digest()
         known = self._verified.get(mark)
-        if known is not None and time.monotonic() - known[0] < CREDENTIAL_SECONDS:
+        if known is not None and time.monotonic() - known[0] < self._seconds:
             return known[1]
         caller = self._caller(await self._principal(header, verify_key))
         _remember(self._verified, mark, (time.monotonic(), caller))

@@ -1,10 +1,12 @@
 """The three services as the gateway sees them: REST over HTTP, with rows kept per brand."""
 
+import asyncio
 import base64
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from joserfc.jwk import KeySet
 
 from shared.access import Principal
 from shared.authentication import Authenticator, FileKeys
@@ -40,13 +42,15 @@ class Services:
         self.principals: list[Principal] = []
         self.away: set[str] = set()
         """Services that answer 500 to everything."""
+        self.slow: dict[str, float] = {}
+        """Seconds before single calls are answered."""
         self.answers: dict[str, Answer] = {}
         """Answers for single calls, keyed like `calls`."""
         self._rows: dict[str, dict[str, Row]] = {}
         self._authenticator = Authenticator(
             issuer="https://nobody.test",
             audience="nobody",
-            key_source=_NoKeys(),
+            key_source=NoKeys(),
             service_secret=base64.b64decode(secret),
         )
 
@@ -59,6 +63,9 @@ class Services:
             **fields,
         }
         return row_id
+
+    def rows(self, brand: str, prefix: str) -> dict[str, Row]:
+        return self._rows[f"{brand}/{prefix}"]
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -83,6 +90,7 @@ class Services:
         except Unauthenticated:
             return problem(401, "unauthenticated", "no")
         self.principals.append(principal)
+        await asyncio.sleep(self.slow.get(call, 0))
         if call in self.answers:
             given = self.answers[call](request)
             return given if isinstance(given, web.StreamResponse) else web.json_response(given)
@@ -102,9 +110,11 @@ class Services:
         return problem(404, "not_found", f"nothing at {path}")
 
 
-class _NoKeys(FileKeys):
+class NoKeys(FileKeys):
+    """No key of any issuer: service tokens alone are taken."""
+
     def __init__(self) -> None:
-        pass
+        self._keys = KeySet([])
 
 
 def problem(status: int, code: str, detail: str, field: str | None = None) -> web.Response:
