@@ -37,7 +37,7 @@ class OpenConnection:
 
 class Connections:
     def __init__(self, pool: "asyncpg.Pool", vault: Vault) -> None:
-        self._pool = pool
+        self.pool = pool
         self._vault = vault
         self._kept: OrderedDict[str, tuple[float, asyncio.Task[OpenConnection | None]]] = (
             OrderedDict()
@@ -66,7 +66,7 @@ class Connections:
             raise
 
     async def _load(self, connection_id: UUID) -> OpenConnection | None:
-        row = await self._pool.fetchrow(_FIND, connection_id)
+        row = await self.pool.fetchrow(_FIND, connection_id)
         if row is None or row["status"] != ConnectionStatus.ACTIVE.value:
             return None
         connection = Connection(**{**row, "settings": orjson.loads(row["settings"])})

@@ -19,11 +19,6 @@ class Intake:
     connections: Connections
     writer: Writer
     vault: Vault
-    pool: "asyncpg.Pool"
-
-    async def check(self) -> None:
-        """For `/readyz`: raises when the intake role cannot reach its database."""
-        await self.pool.fetchval("select 1")
 
 
 @asynccontextmanager
@@ -40,7 +35,7 @@ async def open_intake(dsn: str, vault: Vault) -> AsyncIterator[Intake]:
     writer = Writer(dsn)
     running = asyncio.create_task(writer.run(), name="intake-writer")
     try:
-        yield Intake(Connections(pool, vault), writer, vault, pool)
+        yield Intake(Connections(pool, vault), writer, vault)
     finally:
         writer.stop()
         try:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from lead_svc.hooks import MAX_BODY_BYTES, Request
 from lead_svc.intake import Intake
@@ -161,7 +162,7 @@ async def test_an_unknown_kind_is_answered_as_success_and_quarantined(
     assert receipt == {"status": "quarantined", "kind": "lead.smelled", "reason": "unknown kind"}
 
 
-async def test_a_bad_signature_is_refused_counted_and_leaves_nothing(
+async def test_a_bad_signature_is_refused_counted_logged_and_leaves_nothing(
     client: httpx.AsyncClient, database: Database, make_connection: MakeConnection
 ) -> None:
     path = path_of(await make_connection())
@@ -169,9 +170,19 @@ async def test_a_bad_signature_is_refused_counted_and_leaves_nothing(
     labels = {"platform": "generic", "reason": "signature"}
     before = REGISTRY.get_sample_value("kos_hook_refused_total", labels) or 0
 
-    answer = await client.post(path, headers=dict(good.headers), content=good.body + b" ")
+    with capture_logs() as logs:
+        answer = await client.post(path, headers=dict(good.headers), content=good.body + b" ")
 
     assert answer.status_code == 401
+    assert logs == [
+        {
+            "event": "hook_refused",
+            "log_level": "warning",
+            "platform": "generic",
+            "connection_id": path.rpartition("/")[2],
+            "reason": "signature",
+        }
+    ]
     assert answer.headers["content-type"] == "application/problem+json"
     assert REGISTRY.get_sample_value("kos_hook_refused_total", labels) == before + 1
     assert await database.counts() == NOTHING
@@ -353,7 +364,7 @@ async def test_a_lost_database_is_answered_with_repeat_later(
     client: httpx.AsyncClient, intake: Intake, make_connection: MakeConnection
 ) -> None:
     connection = await make_connection()
-    intake.pool.terminate()
+    intake.connections.pool.terminate()
 
     answer = await post(client, path_of(connection), generic(lead_event()))
 
