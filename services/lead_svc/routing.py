@@ -52,14 +52,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = 0
     steps: tuple[Step, ...] = tuple(Step)
-    offer_minutes_by_grade: dict[str, int] = msgspec.field(
+    offer_minutes_by_grade: dict[str, float] = msgspec.field(
         default_factory=lambda: {"A": 15, "B": 30, "C": 120, "D": 240}
     )
     max_offers: int = 5
     required_right: str | None = None
     """The certificate without which nobody receives leads, such as `handle_leads`."""
 
-    def offer_minutes(self, grade: str) -> int:
+    def offer_minutes(self, grade: str) -> float:
         return self.offer_minutes_by_grade[grade]
 
 

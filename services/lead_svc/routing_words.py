@@ -36,7 +36,7 @@ def offered(
     distance: int,
     tie_break: str,
     load: str,
-    minutes: int,
+    minutes: float,
     grade: str,
     considered: int,
     rejected: Mapping[str, int],
@@ -44,14 +44,14 @@ def offered(
 ) -> dict[str, str]:
     causes = _causes(rejected)
     return {
-        "kos": f"这条线索{STEPS[step]}，由您跟进，请在 {minutes} 分钟内接单。",
+        "kos": f"这条线索{STEPS[step]}，由您跟进，请在 {minutes:g} 分钟内接单。",
         "manager": (
             f"按“{STEP_NAMES[step]}”分配：考虑 {considered} 人，不可接 {causes}；"
             f"选中理由：{TIE_BREAKS[tie_break]}（在手 {load}）。"
         ),
         "auditor": (
             f"策略版本 {policy_version}；等级 {grade}；步骤 {step}，上溯 {distance} 级；"
-            f"候选 {considered}；排除 {causes}；排序依据 {tie_break}；时限 {minutes} 分钟。"
+            f"候选 {considered}；排除 {causes}；排序依据 {tie_break}；时限 {minutes:g} 分钟。"
         ),
     }
 

@@ -8,7 +8,7 @@ from lead_svc.routing import Step
 from lead_svc.schemas import Text
 from lead_svc.score import GRADES
 
-Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
+Minutes = Annotated[float, Field(ge=0.1, le=7 * 24 * 60, allow_inf_nan=False)]
 
 
 class PolicyIn(BaseModel):
@@ -35,7 +35,7 @@ class PolicyOut(BaseModel):
 
     version: int
     steps: list[Step]
-    offer_minutes_by_grade: dict[str, int]
+    offer_minutes_by_grade: dict[str, float]
     max_offers: int
     required_right: str | None
 
