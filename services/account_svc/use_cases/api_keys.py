@@ -10,7 +10,7 @@ from account_svc.key_text import KeyText, new_key, parse_key
 from account_svc.models import ApiKey
 from account_svc.repository import api_keys as repository
 from shared import audit
-from shared.access import Principal, Role
+from shared.access import NotAllowed, Principal, Role
 from shared.clock import now
 from shared.database import Sessions, enter_brand
 from shared.ids import typed, uuid7
@@ -25,7 +25,10 @@ async def create_key(
     scopes: list[str],
     expires_at: datetime | None,
 ) -> tuple[ApiKey, KeyText]:
-    """The key and its text, which nobody can read again."""
+    """The key and its text, which nobody can read again. A key cannot make keys: it could make
+    one that may do more than itself."""
+    if principal.scopes is not None:
+        raise NotAllowed("only a person may make an API key")
     key_text = new_key()
     key = ApiKey(
         id=uuid7(),

@@ -35,62 +35,70 @@ def arrange(
     pending = {row.code: (line, row) for line, row in rows}
     problems: list[Problem] = []
     while True:
-        depths, refused = _judge(pending, known, root)
-        if not refused:
+        judgement = _Judgement(pending, known, root)
+        for code in pending:
+            judgement.place(code)
+        if not judgement.refused:
             break
-        problems += refused
-        lines = {problem.line for problem in refused}
-        pending = {code: placed for code, placed in pending.items() if placed[0] not in lines}
-    ordered = sorted(pending.values(), key=lambda placed: depths[placed[1].code])
+        # A refusal changes where the unit hangs, and so what hangs under it: judged once more.
+        problems += (Problem(pending[code][0], *why) for code, why in judgement.refused.items())
+        pending = {code: row for code, row in pending.items() if code not in judgement.refused}
+    ordered = sorted(pending.values(), key=lambda placed: judgement.depths[placed[1].code])
     return ordered, sorted(problems, key=lambda problem: problem.line)
 
 
-def _judge(
-    pending: Mapping[str, Placed], known: Mapping[str, str | None], root: str
-) -> tuple[dict[str, int], list[Problem]]:
-    """Depth of every unit that hangs on the root, and the rows that hang on nothing or each other.
+class _Judgement:
+    """Where every unit would hang if all pending rows were taken."""
 
-    Refusing a row can free or orphan others: judged again until nothing is refused.
-    """
-    depths: dict[str, int] = {root: 0}
-    orphans: set[str] = set()
-    refused: list[Problem] = []
-    for start in pending:
+    def __init__(
+        self, pending: Mapping[str, Placed], known: Mapping[str, str | None], root: str
+    ) -> None:
+        self._pending = pending
+        self._known = known
+        self._root = root
+        self._open: set[str] = set()
+        """Units that a refusal has freed from their place; the next judgement finds another."""
+        self.depths: dict[str, int] = {root: 0}
+        """Units that hang on the root, and how far down."""
+        self.refused: dict[str, tuple[str, str]] = {}
+        """Rows without a place: field and reason."""
+
+    def place(self, code: str) -> None:
+        """Judge the unit and all above it."""
         way: dict[str, None] = {}
-        code = start
-        while code not in depths and code not in orphans and code not in way:
+        while code not in way and self._is_new(code):
             way[code] = None
-            code = _parent_of(code, pending, known, root)
+            code = self._parent_of(code)
+        below = list(way)
         if code in way:
-            circle = list(way)[list(way).index(code) :]
-            refused += [
-                Problem(
-                    pending[member][0], "parent_code", "the units hang on each other in a circle"
-                )
-                for member in circle
-                if member in pending
-            ]
-            orphans.update(way)
-        elif code in orphans:
-            orphans.update(way)
-        for member in reversed(way):
-            if member in orphans:
-                continue
-            parent = _parent_of(member, pending, known, root)
-            if parent in depths:
-                depths[member] = depths[parent] + 1
+            below, circle = below[: below.index(code)], below[below.index(code) :]
+            for member in circle:
+                self._refuse(member, "the units hang on each other in a circle")
+        for member in reversed(below):
+            parent = self._parent_of(member)
+            if parent in self.depths:
+                self.depths[member] = self.depths[parent] + 1
+            elif parent in self._known:
+                self._open.add(member)
+            elif parent in self.refused:
+                self._refuse(member, "its parent was refused")
             else:
-                orphans.add(member)
-                refused.append(Problem(pending[member][0], "parent_code", "no unit has this code"))
-    return depths, refused
+                self._refuse(member, "no unit has this code")
 
+    def _is_new(self, code: str) -> bool:
+        is_judged = code in self.depths or code in self.refused or code in self._open
+        return not is_judged and (code in self._pending or code in self._known)
 
-def _parent_of(
-    code: str, pending: Mapping[str, Placed], known: Mapping[str, str | None], root: str
-) -> str:
-    if code in pending and code != root:
-        return pending[code][1].parent_code or root
-    return known.get(code) or root
+    def _refuse(self, code: str, reason: str) -> None:
+        if code in self._pending:
+            self.refused[code] = ("parent_code", reason)
+        else:
+            self._open.add(code)
+
+    def _parent_of(self, code: str) -> str:
+        if code in self._pending and code != self._root:
+            return self._pending[code][1].parent_code or self._root
+        return self._known[code] or self._root
 
 
 async def take_units(
@@ -106,7 +114,7 @@ async def take_units(
         parent = units.get(row.parent_code) if row.parent_code else root
         try:
             if parent is None:
-                tally.refuse(line, "parent_code", "the parent was refused")
+                tally.refuse(line, "parent_code", "its parent was refused")
             elif (row.kind is UnitKind.BRAND) != (row.code == root.code):
                 tally.refuse(line, "kind", "the root of the tree, and no other unit, is the brand")
             elif unit is None:
