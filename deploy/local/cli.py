@@ -106,7 +106,10 @@ def demo() -> None:
     """Play the main job once more on the running stack."""
     from deploy.local import up as supervisor
 
-    asyncio.run(supervisor.play_demo(StackSettings(), console))
+    try:
+        asyncio.run(supervisor.play_demo(StackSettings(), console))
+    except supervisor.NotPlayed as error:
+        fail(f"{error}.")
 
 
 @app.command()

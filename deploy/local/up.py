@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
@@ -23,10 +24,17 @@ from deploy.local.stack import AlreadyRunning, NotReady, Stack, own
 
 LOG_BYTES_KEPT = 20_000_000
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class NotPlayed(Exception):
+    """The demo did not reach its end; the message is one sentence."""
+
+
 # what goes wrong without a bug of ours: the message is one sentence, no traceback is needed
 FAILURES = (
     ServerFailed,
     NotReady,
+    NotPlayed,
     kafka.JarMissing,
     kafka.JarRefused,
     kafka.JavaMissing,
@@ -95,10 +103,18 @@ async def _run(
 
 
 async def play_demo(settings: StackSettings, console: Console) -> None:
-    """Load the demo brand and play the main job; noted, so that the next start does not."""
-    from deploy.local.demo import play  # noqa: PLC0415 it loads what no other command needs
+    """Load the demo brand and play the main job; noted, so that the next start does not.
 
-    await play(urls_of(settings), console)
+    Raises NotPlayed.
+    """
+    # loaded for this alone
+    from deploy.local.demo import play  # noqa: PLC0415
+    from deploy.local.demo.client import DemoFailed  # noqa: PLC0415
+
+    try:
+        await play(urls_of(settings), console)
+    except (DemoFailed, httpx.HTTPError) as error:
+        raise NotPlayed(f"the main job was not played to its end: {error}") from error
     settings.demo_note.touch()
 
 
