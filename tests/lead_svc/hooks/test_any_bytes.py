@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lead_svc.hooks import (
@@ -33,6 +33,8 @@ from tests.lead_svc.hooks.platforms import (
     wecom_query,
     xiaohongshu_push,
 )
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 HOOKS = {platform: make_hook(platform) for platform in PLATFORMS}
 MAPPED = {
@@ -82,6 +84,7 @@ documents = st.dictionaries(st.sampled_from(NAMES), values, max_size=10)
 bodies = st.binary(max_size=200) | documents.map(to_json) | values.map(to_json)
 
 
+@unhurried
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "HEAD", ""]),
     path=st.sampled_from(PATHS) | st.text(max_size=20),
@@ -132,6 +135,7 @@ def lead_document(type_: str, document: dict[str, Any]) -> bytes:
     )
 
 
+@unhurried
 @given(body=bodies, document=documents)
 def test_anything_signed_is_a_delivery(body: bytes, document: dict[str, Any]) -> None:
     card = {"server_message_id": 1, "message_type": "retain_consult_card", **document}
@@ -152,6 +156,7 @@ def test_anything_signed_is_a_delivery(body: bytes, document: dict[str, Any]) ->
     check_delivery(MAPPED["oceanengine"].receive(oceanengine_push(to_json(push)), NOW))
 
 
+@unhurried
 @given(encrypted=st.text(max_size=80) | st.binary(max_size=64).map(bytes.hex))
 def test_anything_signed_that_does_not_decrypt_is_refused(encrypted: str) -> None:
     body = to_json({"encrypt": encrypted})
@@ -164,6 +169,7 @@ def test_anything_signed_that_does_not_decrypt_is_refused(encrypted: str) -> Non
     assert result.answer.status in {400, 401}
 
 
+@unhurried
 @given(body=bodies, payload=st.binary(max_size=100) | values.map(to_json))
 def test_stored_content_of_any_shape_can_be_read(body: bytes, payload: bytes) -> None:
     stored = to_json({"kind": "lead", "envelope": {}, "content": '{"phone":"1"}'})

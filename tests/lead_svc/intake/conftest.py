@@ -109,6 +109,12 @@ async def intake(database: Database, vault: Vault) -> AsyncIterator[Intake]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy test machine is no reason to answer 503."""
+    monkeypatch.setattr("lead_svc.intake.edge.DEADLINE_SECONDS", 60.0)
+
+
 @pytest.fixture
 async def client(intake: Intake) -> AsyncIterator[httpx.AsyncClient]:
     async with hook_client(intake) as opened:

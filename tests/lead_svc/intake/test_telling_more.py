@@ -97,7 +97,7 @@ async def test_the_worker_finds_the_timer_by_itself(
 ) -> None:
     stopping = asyncio.Event()
     running = asyncio.create_task(run_timers(database.worker, {TELL_MORE: tell_more}, stopping))
-    deadline = now().timestamp() + 10
+    deadline = now().timestamp() + 60
     while await database.count("outbox") < 2 and now().timestamp() < deadline:
         await asyncio.sleep(0.05)
     stopping.set()
