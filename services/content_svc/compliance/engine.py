@@ -11,7 +11,7 @@ from content_svc.compliance import patterns, views
 from content_svc.compliance.context import Context, Relation
 from content_svc.compliance.detectors import Reading
 from content_svc.compliance.identity import Label, carried_labels
-from content_svc.compliance.pack import Clause, Excuse, Pack, Verdict
+from content_svc.compliance.pack import Clause, Excuse, Pack, Pattern, Verdict
 
 _CLAUSE_BREAKS = ",。!?;\n"
 _SENTENCE_BREAKS = "。!?;\n"
@@ -68,7 +68,9 @@ def check(pack: Pack, text: str, context: Context) -> CheckResult:
     active = _active(pack, context.industry, context.platform_id, context.relation, context.today)
     findings: list[Finding] = []
     excused: list[Excused] = []
-    for hit in _hits(pack, reading, active):
+    # Among equals the rule that comes first in the pack speaks, so hits are taken in its order.
+    hits = sorted(_hits(pack, reading, context.industry, active), key=lambda hit: hit.clause)
+    for hit in hits:
         clause = pack.clauses[hit.clause]
         if clause.also is not None and clause.also.search(reading.base.text) is None:
             continue
@@ -121,11 +123,13 @@ def _active(
     return tuple(clause.applies(industry, platform, relation, today) for clause in pack.clauses)
 
 
-def _hits(pack: Pack, reading: Reading, active: tuple[bool, ...]) -> Iterator[_Hit]:
-    plain = list(_literal_hits(pack, reading.base, active, is_skeleton=False))
+def _hits(
+    pack: Pack, reading: Reading, industry: str, active: tuple[bool, ...]
+) -> Iterator[_Hit]:
+    plain = list(_literal_hits(pack, reading.base, industry, active, is_skeleton=False))
     yield from plain
     seen = [(hit.clause, hit.start, hit.end) for hit in plain]
-    for hit in _literal_hits(pack, reading.skeleton, active, is_skeleton=True):
+    for hit in _literal_hits(pack, reading.skeleton, industry, active, is_skeleton=True):
         if _skips_something(hit) and not any(
             clause == hit.clause and start < hit.end and hit.start < end
             for clause, start, end in seen
@@ -139,11 +143,17 @@ def _hits(pack: Pack, reading: Reading, active: tuple[bool, ...]) -> Iterator[_H
                 yield _located(reading, number, start, end, is_evasive)
 
 
+def _likely(pack: Pack, text: str, industry: str) -> Iterator[Pattern]:
+    for group in pack.pattern_groups:
+        if not group.industries or industry in group.industries:
+            for index in group.prefilter.Match(text) or ():
+                yield group.patterns[index]
+
+
 def _literal_hits(
-    pack: Pack, view: views.View, active: tuple[bool, ...], *, is_skeleton: bool
+    pack: Pack, view: views.View, industry: str, active: tuple[bool, ...], *, is_skeleton: bool
 ) -> Iterator[_Hit]:
-    for index in pack.prefilter.Match(view.text) or ():
-        pattern = pack.patterns[index]
+    for pattern in _likely(pack, view.text, industry):
         if not active[pattern.clause]:
             continue
         is_disguised = is_skeleton or pack.clauses[pattern.clause].row.disguised
@@ -276,13 +286,15 @@ def _brand_findings(pack: Pack, reading: Reading, context: Context) -> Iterator[
 
 def _workflow_findings(pack: Pack, reading: Reading, context: Context) -> Iterator[Finding]:
     """Rules decided by the post, not by its words; they point at the end, where a label goes."""
-    carried = carried_labels(pack, reading.original, context)
-    if context.has_purchase_component and not carried & {Label.ADVERTISEMENT, Label.STAFF}:
-        yield _missing(pack, "DIS-01", reading)
-    if context.is_ai_generated and Label.AI_GENERATED not in carried:
-        yield _missing(pack, "AIG-01", reading)
-    approval = pack.rule("FIN-05")
-    if context.is_finance_promotion and not context.evidence.intersection(approval.evidence):
+    if context.has_purchase_component or context.is_ai_generated:
+        carried = carried_labels(pack, reading.original, context)
+        if context.has_purchase_component and not carried & {Label.ADVERTISEMENT, Label.STAFF}:
+            yield _missing(pack, "DIS-01", reading)
+        if context.is_ai_generated and Label.AI_GENERATED not in carried:
+            yield _missing(pack, "AIG-01", reading)
+    if context.is_finance_promotion and not context.evidence.intersection(
+        pack.rule("FIN-05").evidence
+    ):
         yield _missing(pack, "FIN-05", reading)
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import ahocorasick_rs
-import re2
+import re2  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from content_svc.compliance import detectors, patterns, views
+from content_svc.compliance.patterns import StandIns
 
 RULES_FOLDER = Path(__file__).parent / "rules"
 _ESCAPE = re.compile(r"\\p\{\w+\}|\\.")
@@ -23,7 +24,7 @@ _NOT_RULES = frozenset({"pack.toml", "words.toml", "stand_ins.toml", "exceptions
 
 
 class Verdict(StrEnum):
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  # a verdict, not a password
     REVIEW = "review"
     BLOCK = "block"
 
@@ -135,6 +136,15 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
+class PatternGroup:
+    """Patterns for the same industries behind one prefilter, so other trades cost nothing."""
+
+    industries: frozenset[str]
+    patterns: tuple[Pattern, ...]
+    prefilter: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     clause: int
     text: str
@@ -155,14 +165,13 @@ class Pack:
     digest: str
     rules: tuple[RuleRow, ...]
     clauses: tuple[Clause, ...]
-    patterns: tuple[Pattern, ...]
-    prefilter: Any
+    pattern_groups: tuple[PatternGroup, ...]
     terms: tuple[Term, ...]
     term_automaton: ahocorasick_rs.AhoCorasick
     sounds: tuple[SoundAlike, ...]
     sound_automaton: ahocorasick_rs.AhoCorasick
     detectors: tuple[tuple[int, detectors.Detector], ...]
-    stand_ins: patterns.StandIns
+    stand_ins: StandIns
     excuses: Mapping[str, Excuse]
     belittling: Any
     """Words that run a competitor down, once one is named."""
@@ -217,8 +226,10 @@ class _Compiler:
             raise PackError(f"words.toml: {error}") from error
 
     def _stand_ins(self) -> patterns.StandIns:
-        merged: dict[str, list[str]] = {}
-        for table in _read(self.folder / "stand_ins.toml").values():
+        tables = _read(self.folder / "stand_ins.toml")
+        spoken = "".join(tables["pinyin"]["characters"].split())
+        merged: dict[str, list[str]] = {char: [views.syllable(char)] for char in spoken}
+        for table in (tables["sound_and_shape"], tables["split"]):
             for char, spellings in table.items():
                 merged.setdefault(char, []).extend(spellings)
         return merged
@@ -251,7 +262,8 @@ class _Compiler:
         try:
             compiled = re2.compile(pattern, options)
         except re2.error as error:
-            raise self._fail(rule, field, f"{pattern!r}: {error}") from error
+            reason = error.args[0].decode()
+            raise self._fail(rule, field, f"{pattern!r}: {reason}") from error
         if compiled.search("") is not None:
             raise self._fail(rule, field, f"{pattern!r} matches nothing at all")
         return compiled
@@ -324,19 +336,28 @@ class _Compiler:
                     rule.id, "match.detector", f"no detector {row.detector!r}"
                 ) from None
 
-    def pack(self, version: str, digest: str) -> Pack:
-        prefilter = re2.Filter()
+    def _pattern_groups(self) -> tuple[PatternGroup, ...]:
+        by_industries: dict[frozenset[str], list[Pattern]] = {}
         for pattern in self.patterns:
-            prefilter.Add(pattern.wide.pattern)
-        prefilter.Compile()
+            industries = self.clauses[pattern.clause].industries
+            by_industries.setdefault(industries, []).append(pattern)
+        groups = []
+        for industries, members in by_industries.items():
+            prefilter = re2.Filter()
+            for pattern in members:
+                prefilter.Add(pattern.wide.pattern)
+            prefilter.Compile()
+            groups.append(PatternGroup(industries, tuple(members), prefilter))
+        return tuple(groups)
+
+    def pack(self, version: str, digest: str) -> Pack:
         standard = ahocorasick_rs.MatchKind.Standard
         return Pack(
             version=version,
             digest=digest,
             rules=tuple(self.rules),
             clauses=tuple(self.clauses),
-            patterns=tuple(self.patterns),
-            prefilter=prefilter,
+            pattern_groups=self._pattern_groups(),
             terms=tuple(self.terms),
             term_automaton=ahocorasick_rs.AhoCorasick([t.text for t in self.terms], standard),
             sounds=tuple(self.sounds),

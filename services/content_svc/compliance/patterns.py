@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 StandIns = Mapping[str, Sequence[str]]
 
 _CLASS_NAME = re.compile(r"\{([a-z][a-z_]*)\}")
-_MOST_VARIANTS = 400
 
 
 class UnknownWordClass(ValueError):
@@ -64,6 +63,15 @@ def _widen_set(characters: Iterator[str], stand_ins: StandIns) -> str:
 
 
 def spellings(term: str, stand_ins: StandIns) -> list[str]:
-    """Every spelling of `term` with stand-ins, the plain one first."""
-    choices = [[char, *stand_ins.get(char, ())] for char in term]
-    return ["".join(pick) for pick in itertools.islice(itertools.product(*choices), _MOST_VARIANTS)]
+    """Spellings of `term` with stand-ins for up to two of its characters, the plain one first."""
+    places = [place for place, char in enumerate(term) if char in stand_ins]
+    spelled = {term: None}
+    for chosen in itertools.chain(
+        itertools.combinations(places, 1), itertools.combinations(places, 2)
+    ):
+        for pick in itertools.product(*(stand_ins[term[place]] for place in chosen)):
+            pieces = list(term)
+            for place, piece in zip(chosen, pick, strict=True):
+                pieces[place] = piece
+            spelled["".join(pieces)] = None
+    return list(spelled)

@@ -63,7 +63,8 @@ _SPELLED_OUT = _spelled_out()
 def _fold_once(char: str) -> str:
     folded = []
     for piece in _SPELLED_OUT.get(char) or unicodedata.normalize("NFKC", char):
-        if piece in _IGNORABLE or unicodedata.category(piece) in ("Cf", "Mn", "Me"):
+        # Cs: half of a surrogate pair cannot be encoded, so no matcher could read it.
+        if piece in _IGNORABLE or unicodedata.category(piece) in ("Cf", "Mn", "Me", "Cs"):
             continue
         for lowered in piece.lower():
             simple = _T2S.convert(_LOOK_ALIKES.get(lowered, lowered))
@@ -132,9 +133,10 @@ def skeleton(view: View) -> View:
     Sentence punctuation stays as a line break, so that no match can reach over it.
     """
     pieces = [_SKELETAL[char] for char in view.text]
-    kept = [index for index, piece in enumerate(pieces) if piece]
-    start, end = view.start, view.end
-    return View("".join(pieces), [start[i] for i in kept], [end[i] for i in kept])
+    compress = itertools.compress
+    return View(
+        "".join(pieces), list(compress(view.start, pieces)), list(compress(view.end, pieces))
+    )
 
 
 _NUMERALS = str.maketrans(
@@ -171,6 +173,11 @@ class _Sounded(dict[str, str]):
 
 
 _SOUNDED = _Sounded()
+
+
+def syllable(char: str) -> str:
+    """The toneless syllable of a Han character."""
+    return pypinyin.lazy_pinyin(char)[0]
 
 
 def sound(text: str) -> str:
