@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
@@ -39,6 +40,8 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _BACKOFF_SECONDS = (1, 5, 30, 120, 600, 3600, 3600)
 _ATTEMPTS = len(_BACKOFF_SECONDS) + 1
 _OUTAGE_STATES = ("08", "53", "57P")
+# asyncpg raises these unwrapped when its backend dies between two statements.
+_DRIVER_LOST = asyncpg.InternalClientError | asyncpg.InterfaceError
 
 EVENTS = Counter("kos_events_total", "Events taken in", ["consumer", "outcome"])
 
@@ -353,7 +356,7 @@ def backoff(attempt: int) -> datetime:
 
 def is_outage(error: BaseException) -> bool:
     """Whether the database or a dependency is away, as opposed to an event that fails."""
-    if isinstance(error, Unavailable | OSError | PoolTimeout):
+    if isinstance(error, Unavailable | OSError | PoolTimeout | _DRIVER_LOST):
         return True
     if isinstance(error, DBAPIError):
         state = getattr(error.orig, "sqlstate", None) or ""
