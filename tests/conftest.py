@@ -22,7 +22,6 @@ from deploy.local.postgres import PostgresServer
 from deploy.local.process import find_free_port
 from shared import migrations
 
-SERVICES = Path(__file__).parents[1] / "services"
 
 Result = TypeVar("Result")
 MakeTopic = Callable[..., Awaitable[str]]
@@ -111,9 +110,8 @@ def lead_database(postgres_server: PostgresServer) -> ServiceUrls:
 def make_database(server: PostgresServer, service: Service) -> ServiceUrls:
     """The service's database and roles, migrated."""
     urls = run(databases.provision(server.admin_url, service, databases.make_passwords()))
-    if (SERVICES / f"{service}_svc" / "migrations" / "env.py").exists():
-        # in a thread, for it runs an event loop of its own
-        run(asyncio.to_thread(migrations.upgrade, service, urls.owner))
+    # in a thread, for it runs an event loop of its own
+    run(asyncio.to_thread(migrations.upgrade, service, urls.owner))
     return urls
 
 

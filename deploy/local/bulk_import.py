@@ -14,11 +14,11 @@ from rich.table import Table
 Kind = Literal["units", "staff", "accounts"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MEDIA_TYPES = {".csv": "text/csv", ".jsonl": "application/jsonl", ".ndjson": "application/jsonl"}
-# a column that only files of this kind have
+# a column that tells the kind, the most telling first
 TELLING_COLUMNS: dict[str, Kind] = {
     "parent_code": "units",
     "handle": "accounts",
-    "is_seller": "staff",
+    "unit_code": "staff",
 }
 CHUNK_BYTES = 64 * 1024
 PROBLEMS_SHOWN = 50
@@ -33,10 +33,8 @@ def guess_kind(path: Path) -> Kind:
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline()
     try:
-        columns = (
-            json.loads(first) if _media_type(path) != "text/csv" else next(csv.reader([first]))
-        )
-    except (ValueError, StopIteration):
+        columns = next(csv.reader([first])) if _is_csv(path) else list(json.loads(first))
+    except (ValueError, TypeError):
         raise UnknownFile(f"the first line of {path} cannot be read") from None
     for column, kind in TELLING_COLUMNS.items():
         if column in columns:
@@ -79,6 +77,10 @@ def show_report(report: dict[str, Any], console: Console) -> None:
     hidden = report["rows_refused"] - len(report["problems"][:PROBLEMS_SHOWN])
     if hidden > 0:
         console.print(f"and {hidden} more refused rows: see import {report['id']}")
+
+
+def _is_csv(path: Path) -> bool:
+    return _media_type(path) == "text/csv"
 
 
 def _media_type(path: Path) -> str:

@@ -79,3 +79,11 @@ async def test_the_extensions_are_there(account_database: ServiceUrls) -> None:
     found = await fetch(account_database.app, "select extname from pg_extension order by 1")
 
     assert found == [("btree_gist",), ("ltree",), ("pg_trgm",), ("plpgsql",), ("vector",)]
+
+
+async def test_only_a_database_at_its_newest_revision_counts_as_migrated(
+    postgres_server: PostgresServer, account_database: ServiceUrls
+) -> None:
+    assert await databases.is_migrated(account_database.owner, "account")
+    assert not await databases.is_migrated(account_database.owner, "content")
+    assert not await databases.is_migrated(postgres_server.admin_url, "account")
