@@ -22,7 +22,6 @@ from deploy.local.postgres import PostgresServer
 from deploy.local.process import find_free_port
 from shared import migrations
 
-
 Result = TypeVar("Result")
 MakeTopic = Callable[..., Awaitable[str]]
 

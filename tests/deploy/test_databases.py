@@ -85,5 +85,4 @@ async def test_only_a_database_at_its_newest_revision_counts_as_migrated(
     postgres_server: PostgresServer, account_database: ServiceUrls
 ) -> None:
     assert await databases.is_migrated(account_database.owner, "account")
-    assert not await databases.is_migrated(account_database.owner, "content")
     assert not await databases.is_migrated(postgres_server.admin_url, "account")
