@@ -77,6 +77,24 @@ class Client:
         token: str | None = None,
     ) -> dict[str, Any]:
         """Run one mutation; its result. DemoFailed names the refusal."""
+        result = await self.attempt(
+            verb, of_type, fields, command, input_type=input_type, token=token
+        )
+        if result["__typename"] != of_type:
+            raise DemoFailed(f"{verb} was refused: {result}")
+        return result
+
+    async def attempt(
+        self,
+        verb: str,
+        of_type: str,
+        fields: str,
+        command: dict[str, Any],
+        *,
+        input_type: str | None = None,
+        token: str | None = None,
+    ) -> dict[str, Any]:
+        """Run one mutation; its result or its refusal, told apart by `__typename`."""
         kind = input_type or f"{verb[0].upper()}{verb[1:]}Input"
         document = (
             f"mutation($input: {kind}!) {{ {verb}(input: $input) "
@@ -84,8 +102,6 @@ class Client:
         )
         data = await self.query(document, {"input": command}, token=token)
         result: dict[str, Any] = data[verb]
-        if result["__typename"] != of_type:
-            raise DemoFailed(f"{verb} was refused: {result}")
         return result
 
     async def send(
