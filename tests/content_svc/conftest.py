@@ -50,8 +50,9 @@ def _key_file(path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def http(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    async with LifespanManager(create_app(settings)) as manager:
+async def http(settings: Settings, shared_sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(sandboxed(settings, shared_sandbox))
+    async with LifespanManager(app) as manager:
         transport = httpx.ASGITransport(app=manager.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://content") as client:
             yield client

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import uvicorn
@@ -17,7 +19,7 @@ from content_svc.worker import timer_handlers
 from deploy.sandbox.app import create_app
 from deploy.sandbox.settings import Settings as SandboxSettings
 from shared.events.account import AccountRegistered
-from shared.ids import typed, uuid7
+from shared.ids import typed
 from shared.timers import TimerHandler
 from tests.content_svc.making import Brand, Json, json_of
 
@@ -107,10 +109,10 @@ class Worker:
     handlers: dict[str, TimerHandler]
     http: httpx.AsyncClient
 
-    async def run(self, brand: Brand, kind: str, subject: Json | Any) -> Any:
-        return await self.handlers[kind](brand.due(kind, subject))
+    async def run(self, brand: Brand, kind: str, subject_id: UUID) -> datetime | None:
+        return await self.handlers[kind](brand.due(kind, subject_id))
 
-    async def dispatch_until_done(self, brand: Brand, campaign_id: Any) -> None:
+    async def dispatch_until_done(self, brand: Brand, campaign_id: UUID) -> None:
         """Dispatch as the timer would, until the campaign has nothing open."""
         for _ in range(100):
             if await self.run(brand, campaigns.DISPATCH, campaign_id) is None:
@@ -161,7 +163,3 @@ async def authorize_wecom(
     )
     body = {"platform": "wecom", "corp_id": CORP_ID, "secret": "wecom"}
     await brand.post("/authorizations", body | overrides)
-
-
-def fresh_handle() -> str:
-    return f"seller-{uuid7().hex[-8:]}"

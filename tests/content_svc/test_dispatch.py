@@ -194,6 +194,7 @@ async def test_c10_a_rate_limit_is_waited_out(
 
     next_at = await worker.run(brand, campaigns.DISPATCH, uuid_of(campaign["id"]))
 
+    assert next_at is not None
     assert timedelta(seconds=1.5) < next_at - asked_at < timedelta(seconds=4)
     await worker.dispatch_until_done(brand, uuid_of(campaign["id"]))
     assert (await get_campaign(brand, campaign))["counts"]["published"] == 1
