@@ -20,7 +20,7 @@ def within(extent: Extent, brand_id: UUID, table: type[Lead | Deal]) -> ColumnEl
         return table.staff_id == extent.staff_id
     if extent.unit_ids is not None:
         below = select(OrgUnit.id).where(
-            OrgUnit.brand_id == brand_id, OrgUnit.ancestor_ids.overlap(list(extent.unit_ids))
+            OrgUnit.brand_id == brand_id, OrgUnit.ancestor_ids.bool_op("&&")(list(extent.unit_ids))
         )
         return table.unit_id.in_(below)
     return true()
