@@ -12,6 +12,7 @@ from lead_svc.routes.rows import by_ids, grouped, page, shape
 from lead_svc.schemas.contacts import DealOut, DealsByLeads, DealsOut, VoidDealIn, WinIn
 from lead_svc.use_cases import deals as use_cases
 from shared.access import Principal
+from shared.clock import now
 from shared.database import brand_read
 from shared.ids import CampaignId, DealId, LeadId, StaffId, UnitId
 from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
@@ -82,7 +83,7 @@ async def win_deal(
         lead_id=body.lead_id,
         amount_minor=body.amount_minor,
         currency=body.currency,
-        closed_at=body.closed_at,
+        closed_at=body.closed_at or now(),
         actor=principal.actor,
     )
     return DealOut.model_validate(deal)

@@ -82,7 +82,8 @@ class WinIn(BaseModel):
     lead_id: LeadId
     amount_minor: Annotated[int, Field(gt=0, le=10**15)]
     currency: Currency = "CNY"
-    closed_at: AwareDatetime
+    closed_at: AwareDatetime | None = None
+    """When the sale was made; now when absent."""
 
 
 class VoidDealIn(BaseModel):
