@@ -34,5 +34,7 @@ class Settings(ServiceSettings):
     """From publication to the first reading of figures; the pause then doubles, up to a day."""
     measure_days: int = 30
     dispatch_concurrency: int = 16
+    dispatch_backoff_seconds: float = 4.0
+    """Pause before the second attempt at a post; it doubles, up to ten minutes."""
     dispatch_lease_seconds: float = 90.0
     """After this long without a result the outcome of a call counts as unknown and is looked up."""

@@ -97,6 +97,7 @@ def sandboxed(settings: Settings, sandbox: Sandbox) -> Settings:
             "platform_timeout_seconds": 1.0,
             "review_poll_seconds": 0.1,
             "dispatch_lease_seconds": 0.5,
+            "dispatch_backoff_seconds": 0.1,
             "measure_first_seconds": 0.1,
         }
     )

@@ -147,6 +147,26 @@ async def test_c9_douyin_without_a_video_is_refused_at_launch(brand: Brand) -> N
     assert (await brand.post(f"/campaigns/{with_film['id']}/launch"))["status"] == "planning"
 
 
+async def test_c1_an_asset_whose_licence_ends_before_the_campaign_is_refused(
+    brand: Brand,
+) -> None:
+    await make_account(brand)
+    answer = await brand.request(
+        "POST",
+        "/assets",
+        params={"name": "photo", "kind": "image", "licensed_until": "2026-01-31"},
+        content=b"x",
+    )
+    campaign = await make_campaign(brand, asset_ids=[answer.json()["id"]])
+
+    problem = await brand.refuse(f"/campaigns/{campaign['id']}/launch")
+
+    assert (problem["field"], problem["detail"]) == (
+        "/asset_ids/0",
+        "the licence ends on 2026-01-31",
+    )
+
+
 async def test_c9_launching_twice_is_refused_and_silent(brand: Brand) -> None:
     await make_account(brand)
     campaign = await make_campaign(brand, launched=True)

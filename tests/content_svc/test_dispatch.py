@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from content_svc.use_cases import campaigns
+import pytest
+
+from content_svc.use_cases import campaigns, dispatch
 from shared.clock import now
 from shared.events.account import AccountStatus, AccountSuspended, Platform
 from shared.events.content import CampaignCompleted, PostFailed, PostHandedOff, PostPublished
@@ -125,6 +127,86 @@ async def test_c9_an_answer_lost_after_success_publishes_once_on_douyin(
 
     assert (await get_campaign(brand, campaign))["counts"]["published"] == 1
     assert len(await sandbox.published("douyin")) == 1
+
+
+@pytest.mark.parametrize("route", ["upload_video", "create_video", "video_data"])
+@pytest.mark.parametrize(
+    ("kind", "details"),
+    [
+        ("server_error", {}),
+        ("connection_reset", {}),
+        ("garbage_body", {}),
+        ("platform_error", {"platform": "douyin", "code": 28001005}),
+        ("token_expired", {}),
+    ],
+)
+async def test_c10_a_fault_anywhere_on_douyin_still_makes_one_post(
+    brand: Brand,
+    sandbox: Sandbox,
+    worker: Worker,
+    route: str,
+    kind: str,
+    details: dict[str, Any],
+) -> None:
+    account = await make_account(brand, Platform.DOUYIN)
+    await authorize_douyin(brand, sandbox, account)
+    campaign = await make_campaign(brand, launched=True, asset_ids=[await make_video(brand)])
+    await plan(brand, campaign)
+    await sandbox.fault(kind, f"/api/douyin/v1/video/{route}/", count=1, **details)
+
+    await worker.dispatch_until_done(brand, uuid_of(campaign["id"]))
+
+    assert (await get_campaign(brand, campaign))["counts"]["published"] == 1
+    assert len(await sandbox.published("douyin")) == 1
+
+
+@pytest.mark.parametrize("deliver_by", ["message", "moment"])
+@pytest.mark.parametrize(
+    ("kind", "details"),
+    [
+        ("server_error", {}),
+        ("connection_reset", {}),
+        ("garbage_body", {}),
+        ("platform_error", {"platform": "wecom", "code": -1}),
+        ("token_expired", {}),
+    ],
+)
+async def test_c10_a_fault_on_wecom_still_makes_one_task(
+    brand: Brand,
+    sandbox: Sandbox,
+    worker: Worker,
+    deliver_by: str,
+    kind: str,
+    details: dict[str, Any],
+) -> None:
+    account = await make_account(brand, Platform.WECOM)
+    await authorize_wecom(brand, sandbox, [account], deliver_by=deliver_by)
+    campaign = await make_campaign(brand, launched=True)
+    await plan(brand, campaign)
+    await sandbox.fault(kind, "/cgi-bin/externalcontact/add_*", count=1, **details)
+
+    await worker.dispatch_until_done(brand, uuid_of(campaign["id"]))
+
+    assert (await get_campaign(brand, campaign))["counts"]["published"] == 1
+    assert len(await sandbox.published("wecom")) == 1
+
+
+async def test_c10_a_platform_that_stays_away_fails_the_post_in_the_end(
+    brand: Brand, sandbox: Sandbox, worker: Worker
+) -> None:
+    account = await make_account(brand, Platform.WECOM)
+    await authorize_wecom(brand, sandbox, [account])
+    campaign = await make_campaign(brand, launched=True)
+    await plan(brand, campaign)
+    await sandbox.fault("server_error", "/cgi-bin/externalcontact/*")
+    campaign_id = uuid_of(campaign["id"])
+
+    for _ in range(dispatch.LARGEST_ATTEMPTS):
+        await brand.sql("update post set next_at = now() where brand_id = :b returning 1")
+        await worker.run(brand, campaigns.DISPATCH, campaign_id)
+
+    post = (await list_posts(brand, campaign))[0]
+    assert (post["status"], post["failure_reason"]) == ("failed", "gave_up: http_500")
 
 
 async def test_c9_an_answer_lost_after_success_sends_once_on_wecom(

@@ -1,7 +1,10 @@
 """Assets and templates."""
 
 import hashlib
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 from sqlalchemy import text
 
 from content_svc.settings import Settings
@@ -56,6 +59,28 @@ async def test_c1_an_asset_that_is_too_large_leaves_nothing(
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert (await brand.get("/assets"))["items"] == []
     assert await brand.audited() == []
+
+
+async def test_g3_an_upload_repeated_with_its_key_keeps_one_copy(
+    brand: Brand, settings: Settings
+) -> None:
+    folder = Path(urlsplit(settings.asset_store_url).path) / str(brand.id)
+
+    async def upload(content: bytes) -> httpx.Response:
+        return await brand.request(
+            "POST",
+            "/assets",
+            params={"name": "film", "kind": "video"},
+            content=content,
+            key="upload-1",
+        )
+
+    first, again, other = [await upload(content) for content in (b"a", b"a", b"b")]
+
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(list(folder.iterdir())) == 1
+    assert await brand.audited() == [("asset.add", first.json()["id"])]
 
 
 async def test_g2_an_asset_of_another_brand_does_not_exist(

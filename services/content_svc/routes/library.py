@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
-from sqlalchemy.exc import SQLAlchemyError
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from content_svc import storage
@@ -28,7 +27,7 @@ from content_svc.schemas.library import (
     TemplateOut,
 )
 from content_svc.use_cases import library as use_cases
-from shared import audit
+from shared import audit, idempotency
 from shared.access import Principal
 from shared.clock import now
 from shared.database import brand_session
@@ -93,8 +92,13 @@ async def add_asset(
     kind: AssetKind,
     tags: Annotated[list[Tag], Query()] = [],  # noqa: B006 - FastAPI copies it
     licensed_until: date | None = None,
-) -> Asset:
-    """The raw body is streamed to the store; the asset exists once all of it is there."""
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The raw body is streamed to the store; the asset exists once all of it is there.
+
+    A repeat under its `Idempotency-Key` answers as the first time and keeps no second copy.
+    """
+    key = None if idempotency_key is None else idempotency.parse_key(idempotency_key)
     asset_id = uuid7()
     path = f"{principal.brand_id}/{asset_id}"
     store = request.state.store
@@ -114,14 +118,36 @@ async def add_asset(
         path=path,
         created_at=now(),
     )
+    is_kept = False
     try:
         async with brand_session(request.state.sessions, principal.brand_id) as session:
+            if key is not None:
+                # The body has gone to the store, so its digest stands for it.
+                request_mark = idempotency.fingerprint(
+                    principal.actor,
+                    "POST",
+                    f"/assets?{request.url.query}",
+                    stored.sha256.encode(),
+                )
+                earlier = await idempotency.claim(session, principal.brand_id, key, request_mark)
+                if earlier is not None:
+                    return Response(
+                        earlier.body,
+                        earlier.status,
+                        {"Idempotency-Replayed": "true"},
+                        media_type=earlier.media_type,
+                    )
             await use_cases.add_asset(session, asset, actor=principal.actor)
+            body = AssetOut.model_validate(asset).model_dump_json().encode()
+            answer = idempotency.StoredAnswer(201, "application/json", body)
+            if key is not None:
+                await idempotency.store(session, principal.brand_id, key, answer)
             await audit.flush(session, principal.brand_id, request.state.audit_key)
-    except SQLAlchemyError:
-        await store.delete_async(path)
-        raise
-    return asset
+        is_kept = True
+    finally:
+        if not is_kept:
+            await store.delete_async(path)
+    return Response(answer.body, answer.status, media_type=answer.media_type)
 
 
 @reads.get("/assets/{asset_id}/content")

@@ -68,8 +68,7 @@ async def launch_campaign(
     targets = await campaigns.count_targets(session, campaign)
     if not targets:
         raise NobodyTargeted("no active account fits the target", field="/target")
-    if Platform.DOUYIN in targets:
-        await _require_video(session, campaign)
+    await _require_media(session, campaign, films=Platform.DOUYIN in targets)
     outbox.add(
         session,
         campaign,
@@ -132,9 +131,14 @@ def _platforms(body: CampaignIn, template: Template) -> list[str]:
     return [str(template.platform)]
 
 
-async def _require_video(session: AsyncSession, campaign: Campaign) -> None:
+async def _require_media(session: AsyncSession, campaign: Campaign, *, films: bool) -> None:
+    """Licences last as long as the campaign posts, and there is a film where one is needed."""
     assets = await library.list_assets(session, campaign.brand_id, campaign.asset_ids)
-    if not any(asset.kind is AssetKind.VIDEO for asset in assets):
+    for position, asset in enumerate(assets):
+        ends = asset.licensed_until
+        if ends is not None and ends < campaign.ends_at.date():
+            raise Invalid(f"the licence ends on {ends}", field=f"/asset_ids/{position}")
+    if films and not any(asset.kind is AssetKind.VIDEO for asset in assets):
         raise Invalid("Douyin accounts are targeted, which post videos", field="/asset_ids")
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import structlog
 from obstore.store import ObjectStore
+from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.connectors import (
@@ -52,9 +53,12 @@ from shared.timers import Due
 LARGEST_ATTEMPTS = 8
 HAND_OFF_SIZE = 1000
 _WORK_SECONDS = 20
-_FIRST_BACKOFF_SECONDS = 2.0
 _LONGEST_BACKOFF_SECONDS = 600.0
 _IDLE = timedelta(minutes=1)
+
+OUTCOMES = Counter(
+    "kos_post_attempts_total", "Attempts to bring a post out", ["platform", "outcome"]
+)
 
 log = structlog.get_logger(__name__)
 
@@ -229,6 +233,7 @@ class Dispatcher:
         return load
 
     async def _record(self, post: Post, claim: UUID, outcome: Outcome) -> None:
+        OUTCOMES.labels(post.platform, type(outcome).__name__.lower()).inc()
         async with self._held(post, claim) as (session, row):
             if row is None:
                 return
@@ -242,6 +247,10 @@ class Dispatcher:
                 fail(session, row, outcome.reason)
 
     async def _put_off(self, post: Post, claim: UUID, problem: TryLater) -> None:
+        OUTCOMES.labels(post.platform, "trylater").inc()
+        log.warning(
+            "try_later", platform=post.platform, subject_id=str(post.id), reason=problem.reason
+        )
         async with self._held(post, claim) as (session, row):
             if row is None:
                 return
@@ -249,7 +258,7 @@ class Dispatcher:
             if row.attempts >= LARGEST_ATTEMPTS:
                 fail(session, row, f"gave_up: {problem.reason}")
                 return
-            row.next_at = now() + (problem.after or timedelta(seconds=_backoff(row.attempts)))
+            row.next_at = now() + (problem.after or self._backoff(row.attempts))
 
     @asynccontextmanager
     async def _held(
@@ -264,6 +273,11 @@ class Dispatcher:
             if not is_held:
                 log.warning("claim_lost", subject_id=str(post.id))
             yield session, row if is_held else None
+
+    def _backoff(self, attempt: int) -> timedelta:
+        first = self.settings.dispatch_backoff_seconds
+        ceiling = min(first * 2.0 ** (attempt - 1), _LONGEST_BACKOFF_SECONDS)
+        return timedelta(seconds=ceiling * random.uniform(0.5, 1.0))
 
     async def _rest(self, brand_id: UUID, campaign_id: UUID | None) -> datetime | None:
         """When to look again; completes a campaign that has nothing open any more."""
@@ -343,8 +357,3 @@ def _was_begun(post: Post) -> bool:
 
 def _about(post_id: UUID, account_id: UUID, campaign_id: UUID | None) -> dict[str, Any]:
     return {"post_id": post_id, "account_id": account_id, "campaign_id": campaign_id}
-
-
-def _backoff(attempt: int) -> float:
-    ceiling: float = min(_FIRST_BACKOFF_SECONDS * 2**attempt, _LONGEST_BACKOFF_SECONDS)
-    return ceiling * random.uniform(0.5, 1.0)
