@@ -75,6 +75,8 @@ class Context:
     request_id: str
     plans: dict[tuple[int, ...], Plan]
     """Belongs to the cached document: which relations a selection asks for."""
+    compiled: dict[tuple[object, ...], Any]
+    """Belongs to the cached document: how plain selections are built."""
     _related: dict[str, Related] = field(default_factory=dict)
     _batches: dict[tuple[str, int | None], DataLoader[str, Any]] = field(default_factory=dict)
 
@@ -116,6 +118,9 @@ class Context:
             loader = DataLoader(load_fn=load, max_batch_size=LARGEST_BATCH)
             self._batches[batch.path, first] = loader
         return loader
+
+    def known(self, prefix: str) -> dict[str, Any]:
+        return self.related(prefix).known
 
     def forget(self) -> None:
         """Read everything anew: for the next event of a subscription."""

@@ -22,6 +22,7 @@ from graphql import (
     validate,
 )
 
+from gateway.edge.compiled import CompiledDocument
 from gateway.edge.limits import ALIASES, DEPTH, TOKENS, Measurer, size_key
 from gateway.edge.refusals import InvalidDocument, RequestRefused
 from gateway.relations import Plan
@@ -47,6 +48,7 @@ class Document:
     fragments: dict[str, FragmentDefinitionNode]
     is_valid: bool = False
     plans: dict[tuple[int, ...], Plan] = field(default_factory=dict)
+    compiled: CompiledDocument = field(default_factory=dict)
 
     def operation(self, name: str | None) -> Operation:
         if name is not None:

@@ -38,7 +38,7 @@ TOKENS = 2000
 LARGEST_PAGE = 100
 
 _SHORT_LIST = 10
-"""What a list without a page size counts as."""
+"""What a list without a page size counts as, unless it is part of its row's own text."""
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class Measurer:
             if isinstance(get_nullable_type(definition.type), GraphQLList):
                 # `edges` and `nodes` are pages of the connection above: it has been counted.
                 own = own if size is None else 0
-                times = page or size or _SHORT_LIST
+                times = page or size or (1 if _is_text(definition) else _SHORT_LIST)
         if node.selection_set is None:
             return Measure(1, aliases, own)
         below = None if definition is None else get_named_type(definition.type)
@@ -178,6 +178,17 @@ class Measurer:
                 below = kind.fields.get(part.name.value)
                 if below is not None:
                     self._refuse_in(part.value, below)
+
+
+def _is_text(definition: GraphQLField) -> bool:
+    """Whether a list came with its row and nothing below it can cause further work."""
+    items = getattr(get_named_type(definition.type), "fields", {}).values()
+    return not any(_resolves(field) for field in (definition, *items))
+
+
+def _resolves(definition: GraphQLField) -> bool:
+    declared = definition.extensions.get("strawberry-definition")
+    return declared is not None and declared.base_resolver is not None
 
 
 def size_key(used: frozenset[str], variables: Mapping[str, Any]) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ from strawberry.execution import optimized_is_awaitable
 from gateway.context import Context
 from gateway.credentials import Caller
 from gateway.edge.budget import Budget
+from gateway.edge.compiled import PlainExecutor
 from gateway.edge.documents import Document, Documents, Operation, is_subscription
 from gateway.edge.refusals import RequestRefused, shown
 from gateway.feed import Feed
@@ -101,7 +102,7 @@ class Operations:
                     variable_values=admitted.request.variables,
                     operation_name=admitted.request.operation_name,
                     is_awaitable=cast("Any", optimized_is_awaitable),
-                    executor_class=cast("Any", self._schema.execution_context_class),
+                    executor_class=cast("Any", PlainExecutor),
                     hide_suggestions=self._hide_suggestions,
                 )
                 result = await running if isawaitable(running) else running
@@ -125,7 +126,7 @@ class Operations:
             context_value=self._context(admitted, request_id),
             variable_values=admitted.request.variables,
             operation_name=admitted.request.operation_name,
-            executor_class=cast("Any", self._schema.execution_context_class),
+            executor_class=cast("Any", PlainExecutor),
             hide_suggestions=self._hide_suggestions,
         )
         source = await started if isawaitable(started) else started
@@ -153,6 +154,7 @@ class Operations:
             feed=self._feed,
             request_id=request_id,
             plans=admitted.document.plans,
+            compiled=admitted.document.compiled,
         )
 
     def _masked(self, result: ExecutionResult, request_id: str) -> ExecutionResult:

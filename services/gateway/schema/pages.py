@@ -45,9 +45,19 @@ class Connection(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Edge(Generic[T]):
-    cursor: str
+class PageEdge(Generic[T]):
+    """An edge as we make it (`Edge` is its type in the schema); few clients ask for its cursor."""
+
     node: T
+    start: str | None
+    """The services' cursor of the page's start."""
+    offset: int
+    end: str | None = None
+    """The services' cursor of this very place, which they name for the last row of a page."""
+
+    @property
+    def cursor(self) -> str:
+        return self.end or _write_cursor(self.start, self.offset)
 
 
 async def connection(
@@ -68,12 +78,9 @@ async def connection(
     )
     page = read_page(kind.type, answer)
     rows = page.items[skip:]
-    edges = [
-        _Edge(_write_cursor(start, skip + position), row)
-        for position, row in enumerate(rows, start=1)
-    ]
-    if edges and page.page.end_cursor is not None:
-        edges[-1].cursor = page.page.end_cursor
+    edges = [PageEdge(row, start, skip + position) for position, row in enumerate(rows, start=1)]
+    if edges:
+        edges[-1].end = page.page.end_cursor
     await prefetch(info, rows)
     return Connection(
         edges=edges,  # type: ignore[arg-type]
