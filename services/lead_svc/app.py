@@ -72,7 +72,10 @@ def describe_api() -> str:
 
     app = create_edge("lead_svc", lifespan=lifespan, checks={})
     add_routes(app)
-    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
+    return (
+        orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+        + "\n"
+    )
 
 
 def create_authenticator(settings: Settings, http: httpx.AsyncClient) -> Authenticator:

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 import orjson
 import pytest
 from asgi_lifespan import LifespanManager
-from fastapi import FastAPI
 from joserfc.jwk import KeySet
 from sqlalchemy import select, text
+from starlette.types import ASGIApp
 
 from deploy.local.databases import ServiceUrls
 from lead_svc.app import create_app
@@ -47,11 +47,13 @@ from shared.timers import Due
 
 GRACE = timedelta(0)
 
+E = TypeVar("E", bound=Event)
+
 
 @pytest.fixture(scope="session")
 def settings(lead_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("keys")
-    files = {}
+    files: dict[str, Any] = {}
     for number, name in enumerate(("kek", "index_key", "audit_key", "service_secret")):
         path = folder / name
         path.write_text(base64.b64encode(bytes([number + 1] * 32)).decode())
@@ -75,7 +77,7 @@ def settings(lead_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+async def app(settings: Settings) -> AsyncIterator[ASGIApp]:
     created = create_app(settings)
     async with LifespanManager(created) as manager:
         yield manager.app
@@ -89,7 +91,7 @@ class Brand:
     worker: Sessions
     vault: Vault
     settings: Settings
-    app: FastAPI
+    app: ASGIApp
     id: UUID = field(default_factory=uuid7)
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -143,10 +145,10 @@ class Brand:
             statement = select(OutboxRow).where(OutboxRow.brand_id == self.id)
             return list(await session.scalars(statement.order_by(OutboxRow.id)))
 
-    async def announced(self, *kinds: type[Event]) -> list[Event]:
-        """What was announced, in order; of these kinds if any are named."""
+    async def announced(self, kind: type[E]) -> list[E]:
+        """What was announced of this kind, in order; `Event` for everything."""
         events = [decode(row.headers["ce_type"], row.payload) for row in await self.outbox()]
-        return [event for event in events if event and (not kinds or isinstance(event, kinds))]
+        return [event for event in events if isinstance(event, kind)]
 
     async def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         async with brand_session(self.sessions, self.id) as session:
@@ -299,8 +301,10 @@ class Brand:
             return (await client.get(path)).raise_for_status().json()
 
     async def post(
-        self, path: str, body: Any = None, *, headers: dict[str, str] | None = None, **caller: Any
+        self, path: str, body: Any = None, *, key: str | None = None, **caller: Any
     ) -> httpx.Response:
+        """`key` is the idempotency key."""
+        headers = {} if key is None else {"Idempotency-Key": key}
         async with self.client(**caller) as client:
             return await client.post(path, json=body, headers=headers)
 
@@ -328,7 +332,7 @@ class Store:
 
 @pytest.fixture
 async def brand(
-    lead_database: ServiceUrls, settings: Settings, app: FastAPI
+    lead_database: ServiceUrls, settings: Settings, app: ASGIApp
 ) -> AsyncIterator[Brand]:
     engine, worker = create_engine(lead_database.app), create_engine(lead_database.worker)
     yield Brand(

@@ -6,6 +6,7 @@ import pytest
 
 from lead_svc.use_cases.qualify import QUALIFY
 from shared.access import Role
+from shared.events import Event
 from shared.events.lead import (
     ContactErased,
     ContactMerged,
@@ -127,11 +128,11 @@ async def test_l2_more_told_of_a_lead_joins_its_contact_with_the_one_it_names(
 
 async def test_l1_the_same_lead_sent_again_changes_nothing(brand: Brand) -> None:
     await brand.lead(lead_id="crm-7", phone=PHONE)
-    announced = await brand.announced()
+    announced = await brand.announced(Event)
 
     await brand.lead(lead_id="crm-7", phone=PHONE)
 
-    assert await brand.announced() == announced
+    assert await brand.announced(Event) == announced
     assert len(await brand.rows("select id from receipt")) == 1
 
 
@@ -279,11 +280,10 @@ async def test_g3_a_repeated_write_back_has_one_effect_and_the_same_answer(brand
     await brand.lead(phone=PHONE)
     [contact] = await contacts(brand)
     path = f"/contacts/{tid('contact', contact['id'])}/move-stage"
-    key = {"Idempotency-Key": "move-1"}
 
-    first = await brand.post(path, {"stage": "advice"}, headers=key, role=Role.SCRM)
+    first = await brand.post(path, {"stage": "advice"}, key="move-1", role=Role.SCRM)
     await brand.post(path, {"stage": "deal"}, role=Role.SCRM)
-    repeat = await brand.post(path, {"stage": "advice"}, headers=key, role=Role.SCRM)
+    repeat = await brand.post(path, {"stage": "advice"}, key="move-1", role=Role.SCRM)
 
     assert repeat.json() == first.json()
     assert repeat.headers["idempotency-replayed"] == "true"

@@ -63,6 +63,7 @@ async def test_l1_the_intake_role_reads_connections_and_ids_and_nothing_else(
         "lead": ["insert"],
         "outbox": ["insert"],
         "receipt": ["insert"],
+        "timer": ["insert"],
     }
 
 

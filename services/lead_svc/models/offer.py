@@ -78,7 +78,7 @@ class Decision(Base):
     inputs: Mapped[dict[str, Any]]
     candidates: Mapped[list[dict[str, Any]]]
     uncounted: Mapped[int]
-    """Candidates considered beyond those that are stored."""
+    """Sellers found beyond the candidates that are stored."""
     tie_break: Mapped[str | None]
     explanation: Mapped[dict[str, Any]]
 

@@ -161,9 +161,9 @@ class ExplanationOut(BaseModel):
 
 
 class DecisionOut(BaseModel):
-    """One run of the router; `inputs` is everything it saw, for replay.
+    """One run of the router; `inputs` is everything it saw, as it is replayed, with plain UUIDs.
 
-    `uncounted` candidates were considered beyond those listed.
+    `uncounted` sellers were found beyond the candidates listed.
     """
 
     id: DecisionId

@@ -149,7 +149,14 @@ def _record(
         outcome=decision.outcome.value,
         staff_id=decision.chosen.staff_id if decision.chosen else None,
         inputs=inputs.as_json(),
-        candidates=msgspec.to_builtins(decision.considered),
+        candidates=[
+            {
+                **msgspec.to_builtins(one),
+                "staff_id": typed("staff", one.staff_id),
+                "unit_id": typed("unit", one.unit_id),
+            }
+            for one in decision.considered
+        ],
         uncounted=uncounted,
         tie_break=decision.tie_break.value if decision.tie_break else None,
         explanation=msgspec.to_builtins(decision.explanation),
