@@ -127,24 +127,18 @@ def test_a_dead_child_ends_the_stack_with_one_sentence(machine: Machine) -> None
     assert "✗ last run: kafka ended with signal SIGKILL." in doctor.stdout
 
 
-def test_down_stops_a_stack_that_runs_elsewhere(machine: Machine) -> None:
-    running = machine.start()
-
-    down = machine.run("down")
-
-    assert (down.returncode, down.stdout) == (0, "stopped: supervisor\n")
-    assert running.wait(DEADLINE_SECONDS) == 0
-    assert machine.living() == []
-
-
-def test_a_second_supervisor_is_refused(machine: Machine) -> None:
-    machine.start()
+def test_a_second_supervisor_is_refused_and_down_stops_the_first(machine: Machine) -> None:
+    first = machine.start()
 
     second = machine.run("up", "--infrastructure")
 
     assert second.returncode == 1
     assert "is already running; `kos down` stops it" in second.stdout
     assert len(machine.living()) == 2
+    down = machine.run("down")
+    assert (down.returncode, down.stdout) == (0, "stopped: supervisor\n")
+    assert first.wait(DEADLINE_SECONDS) == 0
+    assert machine.living() == []
 
 
 def test_a_taken_port_is_named_with_its_owner(
