@@ -18,7 +18,7 @@ from prometheus_client import Gauge
 from shared import envelope
 from shared.database import Sessions
 from shared.events import Event
-from shared.inbox import Handler, Inbox, Poison, Transient, Unavailable, is_outage
+from shared.inbox import Handler, Inbox, Poison, Transient, Unavailable, is_unavailable
 
 __all__ = ["Consumer", "Handler", "Poison", "Transient", "Unavailable"]
 
@@ -129,7 +129,7 @@ class Consumer:
                 try:
                     await self._take(chunk)
                 except Exception as error:
-                    if not is_outage(error):
+                    if not is_unavailable(error):
                         log.exception("chunk_failed", consumer=self._name)
                     log.warning("partition_held", consumer=self._name, topic=records[0].topic)
                     return int(records[start].offset)
@@ -139,7 +139,7 @@ class Consumer:
         try:
             await self._inbox.take(chunk)
         except Exception as error:
-            if is_outage(error) or len(chunk) == 1:
+            if is_unavailable(error) or len(chunk) == 1:
                 raise
             # One of them spoils the transaction: each alone, so that the others go on.
             for one in chunk:

@@ -15,6 +15,8 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import ARRAY, BigInteger, DateTime, Enum, LargeBinary, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -50,6 +52,10 @@ naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
+_OUTAGE_STATES = ("08", "53", "57P")
+# asyncpg raises these unwrapped when its backend dies between two statements.
+_DRIVER_LOST = asyncpg.InternalClientError | asyncpg.InterfaceError
+
 Sessions = async_sessionmaker[AsyncSession]
 
 _TIMEOUTS = {
@@ -75,7 +81,6 @@ def create_engine(url: str, *, pool_size: int = 5, application: str = "kos") -> 
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=5,
-        pool_pre_ping=True,
         connect_args={
             "timeout": 5,
             "server_settings": {**_TIMEOUTS, "application_name": application},
@@ -85,6 +90,20 @@ def create_engine(url: str, *, pool_size: int = 5, application: str = "kos") -> 
 
 def create_sessions(engine: AsyncEngine) -> Sessions:
     return async_sessionmaker(engine, expire_on_commit=False)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database is away, as opposed to a statement that fails.
+
+    A pooled connection is not tried before use, which would cost three round trips each time: the
+    first statement after an outage fails with such an error and empties the pool.
+    """
+    if isinstance(error, OSError | PoolTimeout | _DRIVER_LOST):
+        return True
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return error.connection_invalidated or state.startswith(_OUTAGE_STATES)
+    return False
 
 
 async def enter_brand(session: AsyncSession, brand_id: UUID) -> None:

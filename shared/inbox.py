@@ -11,20 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
 from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 from pydantic import ValidationError
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import audit
 from shared.clock import now
-from shared.database import Sessions, enter_brand
+from shared.database import Sessions, enter_brand, is_outage
 from shared.envelope import Envelope
 from shared.events import Event, Received, decode
 from shared.ids import uuid7
@@ -39,9 +36,6 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 _BACKOFF_SECONDS = (1, 5, 30, 120, 600, 3600, 3600)
 _ATTEMPTS = len(_BACKOFF_SECONDS) + 1
-_OUTAGE_STATES = ("08", "53", "57P")
-# asyncpg raises these unwrapped when its backend dies between two statements.
-_DRIVER_LOST = asyncpg.InternalClientError | asyncpg.InterfaceError
 
 EVENTS = Counter("kos_events_total", "Events taken in", ["consumer", "outcome"])
 
@@ -148,7 +142,7 @@ class Inbox:
                     await audit.flush(session, envelope.brand_id, self.audit_key)
         except Exception as error:
             audit.discard(session)
-            if is_outage(error):
+            if is_unavailable(error):
                 raise
             if not isinstance(error, Transient | Poison):
                 log.exception("handler_failed", consumer=self.consumer, type=envelope.type)
@@ -354,14 +348,9 @@ def backoff(attempt: int) -> datetime:
     return now() + timedelta(seconds=random.uniform(0, seconds))
 
 
-def is_outage(error: BaseException) -> bool:
-    """Whether the database or a dependency is away, as opposed to an event that fails."""
-    if isinstance(error, Unavailable | OSError | PoolTimeout | _DRIVER_LOST):
-        return True
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None) or ""
-        return error.connection_invalidated or state.startswith(_OUTAGE_STATES)
-    return False
+def is_unavailable(error: BaseException) -> bool:
+    """Whether what the event needs is away; then the event itself is not at fault."""
+    return isinstance(error, Unavailable) or is_outage(error)
 
 
 def _reason(failure: Exception) -> str:

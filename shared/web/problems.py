@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import asyncpg
 import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from shared.database import is_outage
 from shared.errors import Overloaded, ServiceError, TooMany
 from shared.idempotency import KeyInUse
 from shared.tracing import request_id
@@ -91,6 +95,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
+    for kind in (DBAPIError, PoolTimeout, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+        app.add_exception_handler(kind, _on_database_error)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -121,6 +127,13 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
     response = problem_response(error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
+
+
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    if not is_outage(error):
+        return await _on_bug(request, error)
+    log.warning("database_away", error=type(error).__name__)
+    return problem_response(503, "unavailable", "a dependency is away; repeat with the same key")
 
 
 async def _on_bug(_: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 from asgi_lifespan import LifespanManager
@@ -289,3 +290,26 @@ async def test_a_request_id_is_kept_and_an_unusable_one_replaced(
 
     assert kept.headers["x-request-id"] == "req-12345678"
     assert len(replaced.headers["x-request-id"]) == 36
+
+
+async def test_a_database_that_is_away_is_no_bug_and_the_next_request_works(
+    plumbing: Plumbing, client: httpx.AsyncClient
+) -> None:
+    await client.post("/notes", json={"note": "before"})
+    await _end_backends(plumbing)
+
+    answers = [await client.post("/notes", json={"note": "after"}) for _ in range(3)]
+
+    assert answers[0].status_code == 503
+    assert answers[0].json()["code"] == "unavailable"
+    assert answers[0].headers["retry-after"] == "1"
+    assert [answer.status_code for answer in answers[1:]] == [201, 201]
+
+
+async def _end_backends(plumbing: Plumbing) -> None:
+    connection = await asyncpg.connect(plumbing.urls.app)
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user "
+        "and datname = current_database() and pid <> pg_backend_pid()"
+    )
+    await connection.close()
