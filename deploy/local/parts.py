@@ -67,6 +67,9 @@ def _content(settings: StackSettings) -> dict[str, object]:
         "ASSET_STORE_URL": (settings.home / "assets").absolute().as_uri(),
         "DOUYIN_URL": f"http://{sandbox}",
         "WECOM_URL": f"http://{sandbox}",
+        # the sandbox reviews within two seconds, and its figures grow within a minute
+        "REVIEW_POLL_SECONDS": 2,
+        "MEASURE_FIRST_SECONDS": 10,
         "HANDOFF_HOSTS": json.dumps({"xiaohongshu": [sandbox], "channels": [sandbox]}),
     }
 
