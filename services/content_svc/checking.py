@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ class Policy:
     never_words: Mapping[str, Literal["review", "block"]] = field(default_factory=dict)
     competitor_words: Sequence[str] = ()
     evidence: Sequence[str] = ()
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

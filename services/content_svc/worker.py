@@ -18,7 +18,7 @@ from content_svc.consumers import HANDLERS, TOPICS
 from content_svc.keys import open_vault
 from content_svc.settings import Settings
 from content_svc.storage import open_store
-from content_svc.use_cases import authorizations, campaigns, measuring
+from content_svc.use_cases import authorizations, campaigns, measuring, rechecking
 from content_svc.use_cases.authorizations import Renewer
 from content_svc.use_cases.dispatch import Dispatcher
 from content_svc.use_cases.measuring import Measurer
@@ -93,5 +93,6 @@ def timer_handlers(
         campaigns.WITHDRAW: planner.withdraw,
         campaigns.DISPATCH: dispatcher.dispatch,
         measuring.MEASURE: measurer.measure,
+        rechecking.RECHECK: rechecking.Rechecker(sessions).recheck,
         authorizations.RENEW: Renewer(sessions, tokens, douyin).renew,
     }

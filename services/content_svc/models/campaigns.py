@@ -141,6 +141,7 @@ class Draft(Aggregate, Base):
     verdict: Mapped[Verdict]
     findings: Mapped[list[dict[str, Any]]]
     pack_version: Mapped[str]
+    checked_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
     def approve(self) -> None:

@@ -31,7 +31,14 @@ class Post(Aggregate, Base):
 
     __tablename__ = "post"
     __table_args__ = (
-        UniqueConstraint("brand_id", "draft_id"),
+        # A draft is out once at most; one that was taken back may be mended and scheduled anew.
+        Index(
+            "uq_post_brand_id_draft_id",
+            "brand_id",
+            "draft_id",
+            unique=True,
+            postgresql_where=text("status <> 'withdrawn'"),
+        ),
         # What the platform gave out belongs to one post: a link cannot prove two handoffs, and
         # a lookup cannot credit one message to two posts.
         UniqueConstraint("brand_id", "platform", "platform_post_id"),

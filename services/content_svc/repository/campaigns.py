@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.errors import CampaignCodeTaken, CampaignNotFound, DraftNotFound
-from content_svc.models import Campaign, CampaignPlace, Draft, Post
+from content_svc.models import Campaign, CampaignPlace, Draft, Post, PostStatus
 from shared.events.account import Platform
 
 _TARGET = """
@@ -273,9 +273,13 @@ async def get_draft_for_update(session: AsyncSession, brand_id: UUID, draft_id: 
 
 
 async def has_post(session: AsyncSession, draft: Draft) -> bool:
-    """Whether the draft (locked by the caller) was ever scheduled."""
+    """Whether the draft (locked by the caller) has a post that was not taken back."""
     post_id = await session.scalar(
-        select(Post.id).where(Post.brand_id == draft.brand_id, Post.draft_id == draft.id)
+        select(Post.id).where(
+            Post.brand_id == draft.brand_id,
+            Post.draft_id == draft.id,
+            Post.status != PostStatus.WITHDRAWN,
+        )
     )
     return post_id is not None
 

@@ -42,6 +42,7 @@ async def get_policy(session: AsyncSession, brand_id: UUID) -> Policy:
     if row is None:
         return Policy()
     return Policy(
+        updated_at=row.updated_at,
         industry=row.industry,
         never_words=row.never_words,
         competitor_words=row.competitor_words,

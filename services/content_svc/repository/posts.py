@@ -210,6 +210,35 @@ async def list_claimed(
     ]
 
 
+async def list_outdated(
+    session: AsyncSession,
+    brand_id: UUID,
+    *,
+    until: datetime,
+    pack_version: str,
+    policy_at: datetime | None,
+    size: int,
+) -> list[tuple[Post, Draft]]:
+    """Scheduled posts due by `until` whose text was last checked under other rules; locked."""
+    is_outdated = Draft.pack_version != pack_version
+    if policy_at is not None:
+        is_outdated = or_(is_outdated, Draft.checked_at < policy_at)
+    rows = await session.execute(
+        select(Post, Draft)
+        .join(Draft, (Draft.brand_id == Post.brand_id) & (Draft.id == Post.draft_id))
+        .where(
+            Post.brand_id == brand_id,
+            Post.status == PostStatus.SCHEDULED,
+            Post.next_at <= until,
+            is_outdated,
+        )
+        .order_by(Post.next_at)
+        .limit(size)
+        .with_for_update(skip_locked=True)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 async def find_next_at(
     session: AsyncSession,
     brand_id: UUID,

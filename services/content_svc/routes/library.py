@@ -236,7 +236,7 @@ async def set_content_policy(
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("content_policy.set"))],
 ) -> ContentPolicyOut:
-    """New drafts are measured by it; what is scheduled stays as it was checked."""
+    """New drafts are measured by it, and what is scheduled is measured again."""
     policy = await use_cases.set_content_policy(
         session, principal.brand_id, body, actor=principal.actor
     )

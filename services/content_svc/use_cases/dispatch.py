@@ -35,7 +35,7 @@ from content_svc.models import OPEN, AssetKind, Campaign, CampaignStatus, Post, 
 from content_svc.repository import campaigns, library, posts
 from content_svc.repository.posts import Claimed
 from content_svc.settings import Settings
-from content_svc.use_cases import measuring
+from content_svc.use_cases import measuring, rechecking
 from shared import outbox, timers
 from shared.clock import now
 from shared.database import Sessions, brand_session
@@ -82,6 +82,10 @@ class Dispatcher:
     async def dispatch(self, due: Due) -> datetime | None:
         brand_id = due.brand_id
         campaign_id = None if due.subject_id == brand_id else due.subject_id
+        # The last look before release: the rules may be newer than the check.
+        ends_at = now() + timedelta(seconds=_WORK_SECONDS)
+        if await rechecking.recheck_step(self.sessions, brand_id, until=ends_at):
+            return now()
         until = time.monotonic() + _WORK_SECONDS
         while time.monotonic() < until:
             statuses = await self._statuses(brand_id, campaign_id)

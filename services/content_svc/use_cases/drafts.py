@@ -119,6 +119,7 @@ async def _check(
     draft.verdict = checked.verdict
     draft.findings = checked.findings
     draft.pack_version = checked.pack_version
+    draft.checked_at = now()
     draft.status = status_after(checked, reviewed)
     for event in events_of(checked, draft.status, _about(draft)):
         outbox.add(session, draft, event)

@@ -8,7 +8,8 @@ from content_svc import rendering
 from content_svc.models import Asset, ContentPolicy, Template
 from content_svc.repository import library
 from content_svc.schemas.library import ContentPolicyIn, TemplateIn
-from shared import audit
+from content_svc.use_cases.rechecking import RECHECK
+from shared import audit, timers
 from shared.clock import now
 from shared.ids import typed, uuid7
 
@@ -57,6 +58,7 @@ async def set_content_policy(
         updated_at=now(),
     )
     await library.put_policy(session, policy)
+    await timers.schedule(session, brand_id, RECHECK, brand_id, now())
     audit.record(
         session, actor=actor, action="content_policy.set", subject=typed("brand", brand_id)
     )

@@ -196,6 +196,7 @@ class _Batch:
                 "verdict": checked.verdict,
                 "findings": checked.findings,
                 "pack_version": checked.pack_version,
+                "checked_at": self.at,
                 "created_at": self.at,
             }
         )

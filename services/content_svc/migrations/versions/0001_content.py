@@ -164,6 +164,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=40), nullable=False),
         sa.Column("findings", postgresql.JSONB(), nullable=False),
         sa.Column("pack_version", sa.Text(), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("brand_id", sa.Uuid(), nullable=False),
@@ -253,7 +254,6 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_post")),
-        sa.UniqueConstraint("brand_id", "draft_id", name=op.f("uq_post_brand_id_draft_id")),
         sa.UniqueConstraint(
             "brand_id",
             "platform",
@@ -272,6 +272,13 @@ def upgrade() -> None:
         "post",
         ["brand_id", "campaign_id", "next_at"],
         postgresql_where=sa.text("status in ('scheduled', 'dispatching', 'handed_off')"),
+    )
+    op.create_index(
+        "uq_post_brand_id_draft_id",
+        "post",
+        ["brand_id", "draft_id"],
+        unique=True,
+        postgresql_where=sa.text("status <> 'withdrawn'"),
     )
     op.create_table(
         "post_metric",
