@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect
 
 from shared.access import Role
 from shared.events.account import (
@@ -419,9 +420,9 @@ async def test_a1_an_import_that_broke_off_is_completed_by_sending_it_again(api:
 
     async def broken() -> AsyncIterator[bytes]:
         yield STAFF.encode() + rows
-        raise ConnectionResetError
+        raise ClientDisconnect
 
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(ClientDisconnect):
         await send(api, "staff", broken())
 
     report = await load(api, "staff", STAFF.encode() + rows)

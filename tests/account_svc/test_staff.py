@@ -225,3 +225,17 @@ async def test_g2_an_erased_person_has_no_name_left(api: Api, sessions: Sessions
     found = (await api.by_ids("/staff", staff["id"]))["items"][0]
 
     assert (found["name"], found["phone"], found["code"]) == (None, None, staff["code"])
+
+
+async def test_g2_a_person_is_found_by_phone_without_the_phone_being_stored(
+    api: Api, other_api: Api
+) -> None:
+    staff = await make_staff(api, phone="13912345678")
+    await make_staff(api)
+    await make_staff(other_api, phone="13912345678")
+
+    found = await api.post("/staff/find", {"phone": "+86 139 1234 5678"})
+    masked = await api.acting(Role.ANALYST).refuse("/staff/find", {"phone": "13912345678"})
+
+    assert found["items"] == [staff]
+    assert (masked["status"], masked["code"]) == (403, "not_allowed")

@@ -81,8 +81,8 @@ class Account(OfBrand, Aggregate, Base):
         ForeignKeyConstraint(["brand_id", "unit_id"], ["unit.brand_id", "unit.id"]),
         ForeignKeyConstraint(["brand_id", "staff_id"], ["staff.brand_id", "staff.id"]),
         ForeignKeyConstraint(["brand_id", "persona_id"], ["persona.brand_id", "persona.id"]),
-        Index("ix_account_brand_id_unit_id", "brand_id", "unit_id"),
-        Index("ix_account_brand_id_staff_id", "brand_id", "staff_id"),
+        Index("ix_account_unit_id", "unit_id"),
+        Index("ix_account_staff_id", "staff_id"),
     )
 
     platform: Mapped[Platform]
@@ -128,7 +128,7 @@ class AccountChange(OfBrand, Base):
     __tablename__ = "account_change"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "account_id"], ["account.brand_id", "account.id"]),
-        Index("ix_account_change_brand_id_account_id", "brand_id", "account_id", "id"),
+        Index("ix_account_change_account_id", "account_id", "id"),
     )
 
     account_id: Mapped[UUID]

@@ -73,8 +73,8 @@ class LedgerEntry(OfBrand, Aggregate, Base):
         ForeignKeyConstraint(
             ["brand_id", "reverses_id"], ["ledger_entry.brand_id", "ledger_entry.id"]
         ),
-        Index("ix_ledger_entry_brand_id_staff_id", "brand_id", "staff_id", "id"),
-        Index("ix_ledger_entry_brand_id_unit_id", "brand_id", "unit_id", "id"),
+        Index("ix_ledger_entry_staff_id", "staff_id", "id"),
+        Index("ix_ledger_entry_unit_id", "unit_id", "id"),
     )
 
     staff_id: Mapped[UUID]

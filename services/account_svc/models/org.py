@@ -37,7 +37,7 @@ class Unit(OfBrand, Aggregate, Base):
     __table_args__ = (
         UniqueConstraint("brand_id", "code"),
         Index("ix_unit_brand_id_path", "brand_id", "path"),
-        Index("ix_unit_brand_id_parent_id", "brand_id", "parent_id"),
+        Index("ix_unit_parent_id", "parent_id"),
     )
 
     parent_id: Mapped[UUID | None]

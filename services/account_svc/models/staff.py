@@ -24,8 +24,8 @@ class Staff(OfBrand, Aggregate, Base):
     __table_args__ = (
         UniqueConstraint("brand_id", "code"),
         ForeignKeyConstraint(["brand_id", "unit_id"], ["unit.brand_id", "unit.id"]),
-        Index("ix_staff_brand_id_unit_id", "brand_id", "unit_id"),
-        Index("ix_staff_brand_id_phone_index", "brand_id", "phone_index"),
+        Index("ix_staff_unit_id", "unit_id"),
+        Index("ix_staff_phone_index", "phone_index"),
     )
 
     unit_id: Mapped[UUID]

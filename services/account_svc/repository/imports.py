@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import delete, insert, select, text, tuple_, update
+from sqlalchemy import ARRAY, Text, cast, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -114,14 +114,40 @@ async def staff_by_code(
     return {staff.code: staff for staff in found}
 
 
+async def sellers_by_code(
+    session: AsyncSession, brand_id: UUID, codes: Collection[str]
+) -> dict[str, UUID]:
+    """The people with these codes who still sell for the brand."""
+    rows = await session.execute(
+        select(Staff.code, Staff.id).where(
+            Staff.brand_id == brand_id, Staff.code.in_(codes), Staff.departed_at.is_(None)
+        )
+    )
+    return dict(iter(rows))
+
+
 async def accounts_by_handle(
-    session: AsyncSession, brand_id: UUID, handles: Collection[tuple[Platform, str]]
+    session: AsyncSession, brand_id: UUID, keys: Collection[tuple[Platform, str]]
 ) -> dict[tuple[Platform, str], Account]:
+    # a join, for a thousand pairs in an IN list are compared one by one
+    wanted = (
+        func.unnest(
+            cast([platform.value for platform, _ in keys], ARRAY(Text())),
+            cast([handle for _, handle in keys], ARRAY(Text())),
+        )
+        .table_valued("platform", "handle", name="wanted")
+        .render_derived()
+    )
     found = await session.scalars(
         select(Account)
-        .where(Account.brand_id == brand_id, tuple_(Account.platform, Account.handle).in_(handles))
+        .join(
+            wanted,
+            (cast(Account.platform, Text()) == wanted.c.platform)
+            & (Account.handle == wanted.c.handle),
+        )
+        .where(Account.brand_id == brand_id)
         .order_by(Account.id)
-        .with_for_update()
+        .with_for_update(of=Account)
     )
     return {(account.platform, account.handle): account for account in found}
 

@@ -13,6 +13,7 @@ from account_svc.repository.reading import Shape, batch_of, fetch_by_ids, fetch_
 from account_svc.schemas.batch import Batch
 from account_svc.schemas.staff import (
     DepartIn,
+    FindStaffIn,
     MarkAbsentIn,
     StaffIn,
     StaffOut,
@@ -21,7 +22,7 @@ from account_svc.schemas.staff import (
     staff_out,
 )
 from account_svc.use_cases import staff as use_cases
-from shared.access import Principal
+from shared.access import NotAllowed, Principal
 from shared.clock import now
 from shared.database import brand_read
 from shared.ids import StaffId, UnitId
@@ -76,6 +77,21 @@ async def get_staff(request: Request, principal: MayRead, vault: Sealed, body: B
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows = await fetch_by_ids(connection, repository.SELECT_STAFF, conditions, ids)
     return json_response(batch_of(rows, "staff", ids, _shape(principal, vault)))
+
+
+@reads.post("/find", response_model=Page[StaffOut])
+async def find_staff(
+    request: Request, principal: MayRead, vault: Sealed, cursor: CursorQuery, body: FindStaffIn
+) -> Response:
+    """People by their phone number, for callers who may see it."""
+    if not principal.sees_personal_data:
+        raise NotAllowed("this credential may not see personal data")
+    index = vault.index(principal.brand_id, "phone", body.phone)
+    conditions = repository.visible_staff(principal.brand_id, principal.extent)
+    conditions.add("s.phone_index = ?", index)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows, has_next = await fetch_page(connection, repository.SELECT_STAFF, conditions, cursor)
+    return json_response(page_of(rows, has_next, _shape(principal, vault)))
 
 
 @commands.post("", status_code=201, response_model=StaffOut)

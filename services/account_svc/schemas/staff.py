@@ -9,7 +9,7 @@ import asyncpg
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from account_svc.models import Staff, StaffFacts, StaffStatus, status_at
-from account_svc.models.facts import Facts
+from account_svc.models.facts import Facts, Phone
 from shared.clock import now
 from shared.ids import StaffId, UnitId, typed
 from shared.sealing import Vault, unseal
@@ -19,6 +19,10 @@ Reason = Annotated[str, Field(min_length=1, max_length=500)]
 
 class StaffIn(StaffFacts):
     unit_id: UnitId
+
+
+class FindStaffIn(Facts):
+    phone: Phone
 
 
 class MarkAbsentIn(Facts):

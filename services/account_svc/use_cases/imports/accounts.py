@@ -31,7 +31,7 @@ async def take_accounts(
     """Register the new accounts and change the known ones, by a few statements for the chunk."""
     await repository.lock_kind(session, brand_id, "accounts")
     units = await repository.unit_ids_by_code(session, brand_id, {row.unit_code for _, row in rows})
-    staff = await repository.staff_by_code(
+    sellers = await repository.sellers_by_code(
         session, brand_id, {row.staff_code for _, row in rows if row.staff_code}
     )
     personas = await repository.personas_by_kind(session, brand_id)
@@ -41,12 +41,12 @@ async def take_accounts(
     added: list[tuple[dict[str, Any], Persona | None]] = []
     for line, row in rows:
         unit_id = units.get(row.unit_code)
-        seller = staff.get(row.staff_code) if row.staff_code else None
+        seller_id = sellers.get(row.staff_code) if row.staff_code else None
         persona = personas.get(row.persona_kind) if row.persona_kind else None
         account = known.get((row.platform, row.handle))
         if unit_id is None:
             tally.refuse(line, "unit_code", "no unit has this code")
-        elif row.staff_code and (seller is None or seller.departed_at is not None):
+        elif row.staff_code and seller_id is None:
             tally.refuse(line, "staff_code", "no person with this code sells for the brand")
         elif row.persona_kind and persona is None:
             tally.refuse(line, "persona_kind", "the brand has no persona of this kind")
@@ -55,7 +55,7 @@ async def take_accounts(
         else:
             place = {
                 "unit_id": unit_id,
-                "staff_id": seller and seller.id,
+                "staff_id": seller_id,
                 "persona_id": persona and persona.id,
             }
             values = {name: getattr(row, name) for name in _FACTS} | place
