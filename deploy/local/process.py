@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ STOP_SECONDS = 15
 # it gives its children, in two groups, as long each
 SUPERVISOR_STOP_SECONDS = 40
 LAUNCHER = Path(__file__).with_name("launch.py")
+
+PORTS = range(20_000, 32_000)
+_given_ports: set[int] = set()
 
 
 class ChildDied(Exception):
@@ -198,11 +202,18 @@ def tail(log: Path, lines: int = 20) -> list[str]:
 
 
 def find_free_port() -> int:
-    """A TCP port on the loopback interface that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on and that this process did not get before.
+
+    Below the range that systems take for outgoing connections: one of those could otherwise sit
+    on the port before its server starts.
+    """
+    for port in random.SystemRandom().sample(PORTS, 200):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given_ports:
+                _given_ports.add(port)
+                return port
+    raise ServerFailed(f"there is no free port between {PORTS.start} and {PORTS.stop}")
 
 
 async def wait_for_port(child: Child, port: int, timeout_seconds: float = 60) -> None:
