@@ -39,6 +39,7 @@ class Services:
         """`POST lead/leads/by-ids`, in order of arrival."""
         self.headers: list[dict[str, str]] = []
         self.bodies: list[Any] = []
+        self.queries: list[dict[str, str]] = []
         self.principals: list[Principal] = []
         self.away: set[str] = set()
         """Services that answer 500 to everything."""
@@ -81,6 +82,7 @@ class Services:
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         body = await request.json() if request.can_read_body else {}
         self.bodies.append(body)
+        self.queries.append(dict(request.query))
         if service in self.away:
             return web.json_response(
                 {"code": "internal", "detail": "secret of the stack"}, status=500
@@ -101,7 +103,7 @@ class Services:
     ) -> web.Response:
         for prefix, (owner, plural) in PATHS.items():
             rows = self._rows.get(f"{brand}/{prefix}", {})
-            if service == owner and path == plural:
+            if service == owner and path == plural and request.method == "GET":
                 return web.json_response(_page(list(rows.values())[::-1], request))
             if service == owner and path == f"{plural}/by-ids":
                 found = [rows[row_id] for row_id in body["ids"] if row_id in rows]

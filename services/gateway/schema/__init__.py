@@ -19,21 +19,21 @@ from gateway.schema.brand import BrandMutation, BrandQuery
 from gateway.schema.connections import CONNECTIONS, ConnectionsMutation, ConnectionsQuery
 from gateway.schema.contacts import CONTACTS, ContactsMutation, ContactsQuery
 from gateway.schema.content import (
-    ASSETS,
     CAMPAIGNS,
     DRAFTS,
     POSTS,
-    TEMPLATES,
     ContentMutation,
     ContentQuery,
 )
 from gateway.schema.conversions import ConversionsQuery
 from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
 from gateway.schema.fields import described
-from gateway.schema.incentives import IncentivesMutation, IncentivesQuery
+from gateway.schema.incentives import ENTRIES, IncentivesMutation, IncentivesQuery
 from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
+from gateway.schema.library import ASSETS, TEMPLATES, LibraryMutation, LibraryQuery
 from gateway.schema.live import Subscription
 from gateway.schema.pages import Node
+from gateway.schema.publishing import PublishingMutation, PublishingQuery
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
 from gateway.schema.webhooks import ENDPOINTS, WebhooksMutation, WebhooksQuery
@@ -56,6 +56,7 @@ KINDS: dict[str, Kind[Any]] = {
         DEALS,
         CONNECTIONS,
         ENDPOINTS,
+        ENTRIES,
     )
 }
 
@@ -63,7 +64,9 @@ KINDS: dict[str, Kind[Any]] = {
 @strawberry.type
 class Query(
     AccountsQuery,
+    LibraryQuery,
     ContentQuery,
+    PublishingQuery,
     LeadsQuery,
     ContactsQuery,
     DealsQuery,
@@ -87,7 +90,9 @@ class Query(
 @strawberry.type
 class Mutation(
     AccountsMutation,
+    LibraryMutation,
     ContentMutation,
+    PublishingMutation,
     LeadsMutation,
     ContactsMutation,
     DealsMutation,

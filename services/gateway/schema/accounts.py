@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 import strawberry
 
-from gateway.context import Info, find
+from gateway.context import Info, find, prefetch
 from gateway.relations import to_one
 from gateway.rows import Kind, read_items, resource
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
@@ -12,7 +12,7 @@ from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant
-from gateway.schema.values import PersonaKind, StaffStatus
+from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
 from gateway.upstream import Service
 from shared.events.account import AccountStatus, Platform, UnitKind
 
@@ -89,8 +89,8 @@ class Account(Node):
     platform: Platform
     handle: str
     display_name: str | None
-    domain: str
-    seat: str
+    domain: Domain
+    seat: Seat
     status: AccountStatus
     status_reason: str | None
     status_changed_at: Instant | None
@@ -168,8 +168,8 @@ class RegisterAccountInput(Command):
     platform: Platform
     handle: str
     display_name: str | None = None
-    domain: str
-    seat: str
+    domain: Domain
+    seat: Seat
     unit_id: strawberry.ID
     staff_id: strawberry.ID | None = None
     persona_id: strawberry.ID | None = None
@@ -241,6 +241,18 @@ class AccountsQuery:
         return await connection(
             info, STAFF, first, after, {"unit_id": unit_id, "status": status, "q": code}
         )
+
+    @described("By exact telephone number, in any common notation.")
+    async def find_staff(
+        self,
+        info: Info,
+        phone: Annotated[str, strawberry.argument(metadata={PERSONAL: True})],
+    ) -> list[Staff] | None:
+        rows = read_items(
+            Staff, await info.context.ask(Service.ACCOUNT, "/staff/find", {"phone": phone})
+        )
+        await prefetch(info, rows)
+        return rows
 
     @strawberry.field
     async def accounts(

@@ -71,6 +71,7 @@ class AuditEntry:
 
 BRANDS = Kind("brand", Brand, Service.ACCOUNT, "/brands")
 API_KEYS = Kind("apikey", ApiKey, Service.ACCOUNT, "/api-keys")
+IMPORTS = Kind("import", Import, Service.ACCOUNT, "/imports")
 AUDIT = {service: Kind("audit", AuditEntry, service, "/audit") for service in Service}
 
 strawberry.enum(Service, name="ServiceName")
@@ -105,6 +106,12 @@ class BrandQuery:
         self, info: Info, first: int = 50, after: str | None = None
     ) -> Connection[ApiKey] | None:
         return await connection(info, API_KEYS, first, after)
+
+    @described("The latest first, without their problems.")
+    async def imports(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[Import] | None:
+        return await connection(info, IMPORTS, first, after)
 
     @described("Progress and report of an import.")
     async def import_progress(self, info: Info, id: strawberry.ID) -> Import | None:

@@ -63,6 +63,11 @@ class RotateSecretsInput(OnOne):
     secrets: JSON = strawberry.field(metadata={PERSONAL: True})
 
 
+@strawberry.input
+class ChangeConnectionSettingsInput(OnOne):
+    settings: JSON
+
+
 @strawberry.type
 class ConnectionsQuery:
     @strawberry.field
@@ -93,6 +98,12 @@ class ConnectionsMutation:
         self, info: Info, input: ConnectPlatformInput
     ) -> PlatformConnectionResult:
         return await run(info, CONNECTIONS, input)
+
+    @verb()
+    async def change_connection_settings(
+        self, info: Info, input: ChangeConnectionSettingsInput
+    ) -> PlatformConnectionResult:
+        return await run_on(info, CONNECTIONS, input, "change-settings")
 
     @verb()
     async def rotate_connection_secrets(

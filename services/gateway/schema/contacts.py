@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import strawberry
 
-from gateway.context import Info, find
+from gateway.context import Info, find, prefetch
 from gateway.relations import to_one
 from gateway.rows import Kind, read_items, resource
 from gateway.schema.accounts import Account, Staff, Unit
@@ -61,8 +61,11 @@ class Contact(Node):
 
     @described("Newest first.", cost=OWN_CALL)
     async def touchpoints(self, info: Info) -> list[Touchpoint] | None:
-        answer = await info.context.get(Service.LEAD, f"/contacts/{self.id}/touchpoints")
-        return read_items(Touchpoint, answer)
+        rows = read_items(
+            Touchpoint, await info.context.get(Service.LEAD, f"/contacts/{self.id}/touchpoints")
+        )
+        await prefetch(info, rows)
+        return rows
 
 
 CONTACTS = Kind("contact", Contact, Service.LEAD, "/contacts")
@@ -93,8 +96,11 @@ class ContactsQuery:
         info: Info,
         phone: Annotated[str, strawberry.argument(metadata={PERSONAL: True})],
     ) -> list[Contact] | None:
-        answer = await info.context.ask(Service.LEAD, "/contacts/find", {"phone": phone})
-        return read_items(Contact, answer)
+        rows = read_items(
+            Contact, await info.context.ask(Service.LEAD, "/contacts/find", {"phone": phone})
+        )
+        await prefetch(info, rows)
+        return rows
 
 
 @strawberry.type

@@ -1,4 +1,4 @@
-"""Content: library, campaigns, drafts with their compliance verdict, posts (content_svc)."""
+"""Campaigns, drafts with their compliance verdict, posts (content_svc)."""
 
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -11,15 +11,15 @@ from gateway.rows import Kind, read_one, resource
 from gateway.schema.accounts import Account, Staff, Unit
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, given, run, run_for, run_on
 from gateway.schema.fields import described, verb
+from gateway.schema.library import Template
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
-from gateway.schema.scalars import Day, Instant, Long
+from gateway.schema.scalars import Instant, Long
 from gateway.schema.values import (
     CampaignStatus,
     DraftStatus,
     PersonaKind,
     PostStatus,
-    SlotKind,
 )
 from gateway.upstream import Service
 from shared.events.account import Platform
@@ -27,39 +27,6 @@ from shared.events.content import CampaignMode, Verdict
 
 if TYPE_CHECKING:
     from gateway.schema.leads import LeadsOfPost
-
-
-@resource
-class Asset(Node):
-    kind: str
-    name: str
-    media_type: str
-    bytes: Long
-    sha256: str
-    tags: list[str]
-    licensed_until: Day | None
-    created_at: Instant
-
-
-@strawberry.type
-class Slot:
-    name: str
-    kind: SlotKind
-    required: bool
-    default: str | None
-    choices: list[str] | None
-
-
-@resource
-class Template(Node):
-    name: str
-    platform: Platform | None
-    stage: str | None
-    tags: list[str]
-    title: str
-    body: str
-    slots: list[Slot]
-    version: int
 
 
 @strawberry.type
@@ -218,36 +185,13 @@ class Post(Node):
         return await info.context.batch(LEADS_BY_POST, first).load(self.id)
 
 
-ASSETS = Kind("asset", Asset, Service.CONTENT, "/assets")
-TEMPLATES = Kind("tmpl", Template, Service.CONTENT, "/templates")
 CAMPAIGNS = Kind("camp", Campaign, Service.CONTENT, "/campaigns")
 DRAFTS = Kind("draft", Draft, Service.CONTENT, "/drafts")
 POSTS = Kind("post", Post, Service.CONTENT, "/posts")
 
-TemplateResult: TypeAlias = Annotated[Template | Refusal, strawberry.union("TemplateResult")]
 CampaignResult: TypeAlias = Annotated[Campaign | Refusal, strawberry.union("CampaignResult")]
 DraftResult: TypeAlias = Annotated[Draft | Refusal, strawberry.union("DraftResult")]
 PostResult: TypeAlias = Annotated[Post | Refusal, strawberry.union("PostResult")]
-
-
-@strawberry.input
-class SlotInput:
-    name: str
-    kind: SlotKind
-    required: bool = True
-    default: str | None = None
-    choices: list[str] = strawberry.field(default_factory=list)
-
-
-@strawberry.input
-class AddTemplateInput(Command):
-    name: str
-    platform: Platform | None = None
-    stage: str | None = None
-    tags: list[str] | None = None
-    title: str = ""
-    body: str
-    slots: list[SlotInput] = strawberry.field(default_factory=list)
 
 
 @strawberry.input
@@ -314,23 +258,6 @@ class ContentQuery:
         return await find(info, POSTS, id)
 
     @strawberry.field
-    async def assets(
-        self, info: Info, first: int = 50, after: str | None = None
-    ) -> Connection[Asset] | None:
-        return await connection(info, ASSETS, first, after)
-
-    @strawberry.field
-    async def templates(
-        self,
-        info: Info,
-        first: int = 50,
-        after: str | None = None,
-        search: str | None = None,
-        tag: str | None = None,
-    ) -> Connection[Template] | None:
-        return await connection(info, TEMPLATES, first, after, {"q": search, "tag": tag})
-
-    @strawberry.field
     async def campaigns(
         self,
         info: Info,
@@ -392,10 +319,6 @@ class ContentQuery:
 
 @strawberry.type
 class ContentMutation:
-    @verb()
-    async def add_template(self, info: Info, input: AddTemplateInput) -> TemplateResult:
-        return await run(info, TEMPLATES, input)
-
     @verb()
     async def plan_campaign(self, info: Info, input: PlanCampaignInput) -> CampaignResult:
         return await run(info, CAMPAIGNS, input)

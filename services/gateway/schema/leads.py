@@ -17,7 +17,7 @@ from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant
-from gateway.schema.values import LeadStatus, OfferStatus, RoutingStep
+from gateway.schema.values import LeadStatus, OfferStatus, RoutingOutcome, RoutingStep
 from gateway.upstream import Service
 
 
@@ -51,7 +51,7 @@ class Decision:
     id: strawberry.ID
     policy_version: int
     decided_at: Instant
-    outcome: str
+    outcome: RoutingOutcome
     candidates: list[Candidate]
     uncounted: int = strawberry.field(description="Considered beyond the candidates listed.")
     tie_break: str | None

@@ -14,6 +14,25 @@ for shared_enum in (Role, AccountStatus, Platform, UnitKind, CampaignMode, Verdi
 
 
 @strawberry.enum
+class Domain(StrEnum):
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@strawberry.enum
+class Seat(StrEnum):
+    BRAND = "brand"
+    BUSINESS = "business"
+    REGION_STORE = "region_store"
+    STORE = "store"
+    DEALER = "dealer"
+    HQ_STAFF = "hq_staff"
+    KOS = "kos"
+    KOC = "koc"
+    KOL = "kol"
+
+
+@strawberry.enum
 class StaffStatus(StrEnum):
     ACTIVE = "active"
     ABSENT = "absent"
@@ -31,6 +50,18 @@ class PersonaKind(StrEnum):
 class IncentiveTrigger(StrEnum):
     LEAD_ACCEPTED = "lead_accepted"
     DEAL_WON = "deal_won"
+
+
+@strawberry.enum
+class AssetKind(StrEnum):
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+@strawberry.enum
+class AuthorizationStatus(StrEnum):
+    ACTIVE = "active"
+    NEEDS_REAUTHORIZATION = "needs_reauthorization"
 
 
 @strawberry.enum
@@ -99,6 +130,12 @@ class OfferStatus(StrEnum):
 
 
 @strawberry.enum
+class RoutingOutcome(StrEnum):
+    OFFERED = "offered"
+    POOLED = "pooled"
+
+
+@strawberry.enum
 class RoutingStep(StrEnum):
     AUTHOR = "author"
     STORE = "store"
@@ -115,7 +152,6 @@ class DealStatus(StrEnum):
 @strawberry.enum
 class ReceiptStatus(StrEnum):
     ACCEPTED = "accepted"
-    PENDING = "pending"
     QUARANTINED = "quarantined"
     REPLAYED = "replayed"
 
