@@ -18,47 +18,37 @@ DEALS = 8
 OFFER_MINUTES = 0.5
 _DEAL_FEN = 168_800_00
 _PAGE = 100
+_PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True}
 
 
 async def play(urls: StackUrls, console: Console) -> None:
     """Play it once, saying what happens; then the funnel, the race and one explanation.
 
+    Played again, it goes on with the brand that is there: another campaign, other consumers.
     Raises DemoFailed, naming the step that did not do what it should.
     """
     async with Client(urls) as client:
-        people = brand.sellers()
-        with _step(console, "brand") as done:
-            await setup.create_brand(client)
-            reports = await setup.import_matrix(client, people)
-            done(
-                f"{reports['units']['rows_added']} units, "
-                f"{reports['staff']['rows_added']} sellers, "
-                f"{reports['accounts']['rows_added']} accounts imported"
-            )
-        with _step(console, "platforms") as done:
-            await wait_until_caught_up(urls.kafka_bootstrap)
-            await setup.join_platforms(client, people)
-            done(f"{len(setup.CONNECTED)} hook connections, every account authorised")
-        with _step(console, "rules") as done:
-            await setup.set_rules(client, offer_minutes=OFFER_MINUTES)
-            scrm = await setup.subscribe_scrm(client)
-            done("rewards, routing and an SCRM subscriber are set")
+        is_new = await setup.create_brand(client)
+        api_key = await (_found(client, console) if is_new else setup.create_scrm_key(client))
+        round_number = await _count_campaigns(client) + 1
+        code = f"e5-round-{round_number}"
         with _step(console, "campaign") as done:
-            campaign_id = await setup.launch_campaign(client)
+            campaign_id = await setup.launch_campaign(client, code)
             counts = await _wait_for_posts(client, campaign_id)
             done(
                 f"{counts['planned']} drafts checked, {counts['held']} held, "
                 f"{counts['published']} published, {counts['handedOff']} handed to sellers"
             )
-            console.print(f"    held: {await _why_held(client, campaign_id)}", highlight=False)
+        console.print(f"    held: {await _why_held(client, campaign_id)}", **_PLAIN)
         with _step(console, "handoffs") as done:
             confirmed = await _confirm_handoffs(client, campaign_id)
             done(f"{confirmed} sellers published by hand and proved it with the link")
         with _step(console, "consumers") as done:
             await wait_until_caught_up(urls.kafka_bootstrap)
-            wave = await _run_consumers(client)
+            captured = (await _funnel(client))["captured"]
+            wave = await _run_consumers(client, code, seed=brand.SEED + round_number)
             expected = wave["expected"]
-            await _wait_for_leads(client, expected["leads"])
+            await _wait_for_leads(client, captured + expected["leads"])
             done(
                 f"{expected['deliveries']} signed hooks ({expected['duplicates']} repeats) "
                 f"made {expected['leads']} leads of {expected['people']} people"
@@ -67,7 +57,7 @@ async def play(urls: StackUrls, console: Console) -> None:
             silent = await _answer_offers(client)
             done(f"offers accepted; one seller stayed silent, lead {silent['leadId']} moved on")
         with _step(console, "deals") as done:
-            won, voided = await _close_deals(client, scrm.api_key)
+            won, voided = await _close_deals(client, api_key)
             done(f"{won} deals won, {voided} voided; the ledger followed")
         with _step(console, "SCRM") as done:
             await wait_until_caught_up(urls.kafka_bootstrap)
@@ -79,6 +69,32 @@ async def play(urls: StackUrls, console: Console) -> None:
         await summary.show(client, campaign_id, silent["leadId"], console)
 
 
+async def _found(client: Client, console: Console) -> str:
+    """What a new brand needs once: people, platforms, rules; the key of its SCRM system."""
+    people = brand.sellers()
+    with _step(console, "brand") as done:
+        reports = await setup.import_matrix(client, people)
+        done(
+            f"{reports['units']['rows_added']} units, "
+            f"{reports['staff']['rows_added']} sellers, "
+            f"{reports['accounts']['rows_added']} accounts imported"
+        )
+    with _step(console, "platforms") as done:
+        await wait_until_caught_up(client.urls.kafka_bootstrap)
+        await setup.join_platforms(client, people)
+        done(f"{len(setup.CONNECTED)} hook connections, every account authorised")
+    with _step(console, "rules") as done:
+        await setup.set_rules(client, offer_minutes=OFFER_MINUTES)
+        scrm = await setup.subscribe_scrm(client)
+        done("rewards, routing and an SCRM subscriber are set")
+    return scrm.api_key
+
+
+async def _count_campaigns(client: Client) -> int:
+    data = await client.query("{ campaigns(first: 100) { edges { node { id } } } }")
+    return len(data["campaigns"]["edges"])
+
+
 @contextmanager
 def _step(console: Console, name: str) -> Iterator[Any]:
     """Say that a step runs, and what came of it."""
@@ -87,7 +103,7 @@ def _step(console: Console, name: str) -> Iterator[Any]:
     with console.status(f"{name} …"):
         yield lines.append
     seconds = time.monotonic() - started
-    console.print(f"[green]✓[/] {name}: {lines[-1]} [dim]{seconds:.1f} s[/]", highlight=False)
+    console.print(f"[green]✓[/] {name}: {lines[-1]} [dim]{seconds:.1f} s[/]", **_PLAIN)
 
 
 async def _wait_for_posts(client: Client, campaign_id: str) -> dict[str, int]:
@@ -149,7 +165,7 @@ async def _confirm_handoffs(client: Client, campaign_id: str) -> int:
     return len(posts)
 
 
-async def _run_consumers(client: Client) -> dict[str, Any]:
+async def _run_consumers(client: Client, code: str, *, seed: int) -> dict[str, Any]:
     """A seeded wave of consumers; the same people and the same faults on every machine."""
     sandbox = client.urls.sandbox
     for kind, probability in (("duplicate", 0.1), ("reorder", 0.1)):
@@ -160,13 +176,13 @@ async def _run_consumers(client: Client) -> dict[str, Any]:
                 "direction": "hooks",
                 "kind": kind,
                 "probability": probability,
-                "seed": brand.SEED,
+                "seed": seed,
             },
         )
     wave: dict[str, Any] = await client.send(
         "POST",
         f"{sandbox}/sandbox/population/run",
-        json={"seed": brand.SEED, "consumers": CONSUMERS, "campaign": "e5-launch"},
+        json={"seed": seed, "consumers": CONSUMERS, "campaign": code},
     )
     await client.send("DELETE", f"{sandbox}/sandbox/faults")
     return wave
@@ -234,8 +250,12 @@ async def _close_deals(client: Client, api_key: str) -> tuple[int, int]:
         "{ edges { node { id contact { id stage } } } } }",
         {"first": _PAGE},
     )
-    # Two leads of one person are one journey.
-    by_contact = {edge["node"]["contact"]["id"]: edge["node"] for edge in data["leads"]["edges"]}
+    # Two leads of one person are one journey; an earlier round may have moved it on.
+    by_contact = {
+        edge["node"]["contact"]["id"]: edge["node"]
+        for edge in data["leads"]["edges"]
+        if edge["node"]["contact"]["stage"] == "INTENT"
+    }
     deals = []
     for lead in list(by_contact.values())[:DEALS]:
         await client.mutate(

@@ -27,20 +27,24 @@ class Scrm:
     api_key: str
 
 
-async def create_brand(client: Client) -> None:
-    """The brand with the three roles its sellers play."""
-    admin = client.token("platform_admin")
-    await client.mutate(
+async def create_brand(client: Client) -> bool:
+    """The brand with the three roles its sellers play; False when it is there already."""
+    answer = await client.attempt(
         "createBrand",
         "Brand",
         "id",
         {"id": client.brand_id, "name": brand.BRAND_NAME, "industry": brand.INDUSTRY},
-        token=admin,
+        token=client.token("platform_admin"),
     )
+    if answer.get("code") == "brand_exists":
+        return False
+    if answer["__typename"] != "Brand":
+        raise DemoFailed(f"createBrand was refused: {answer}")
     for kind, name, tone in brand.PERSONAS:
         await client.mutate(
             "addPersona", "Persona", "id", {"kind": kind.upper(), "name": name, "tone": tone}
         )
+    return True
 
 
 async def import_matrix(client: Client, people: list[brand.Seller]) -> dict[str, dict[str, Any]]:
@@ -262,6 +266,12 @@ async def subscribe_scrm(client: Client) -> Scrm:
         f"{client.urls.sandbox}/sandbox/scrm/{SCRM_NAME}",
         json={"secrets": [endpoint["secret"]]},
     )
+
+    return Scrm(endpoint_id=endpoint["id"], api_key=await create_scrm_key(client))
+
+
+async def create_scrm_key(client: Client) -> str:
+    """The key by which the SCRM system writes back."""
     key = await client.mutate(
         "createApiKey",
         "ApiKey",
@@ -272,11 +282,12 @@ async def subscribe_scrm(client: Client) -> Scrm:
             "scopes": ["lead.read", "contact.*", "deal.*"],
         },
     )
-    return Scrm(endpoint_id=endpoint["id"], api_key=key["secret"])
+    secret: str = key["secret"]
+    return secret
 
 
-async def launch_campaign(client: Client) -> str:
-    """Head office's kit and campaign for all sellers; the campaign's id once it is planned."""
+async def launch_campaign(client: Client, code: str = "e5-round-1") -> str:
+    """Head office's kit and a campaign for all sellers, launched; the campaign's id."""
     template = await client.mutate(
         "addTemplate",
         "Template",
@@ -300,7 +311,7 @@ async def launch_campaign(client: Client) -> str:
         "Campaign",
         "id",
         {
-            "code": "e5-launch",
+            "code": code,
             "name": f"{brand.MODEL} 到店季",
             "mode": "CENTRAL_ENABLEMENT",
             "templateId": template["id"],

@@ -47,4 +47,4 @@ async def show(client: Client, campaign_id: str, lead_id: str, console: Console)
     console.print(race)
     console.print(f"Why {lead_id} went where it went:", style="bold", highlight=False)
     for decision in reversed(data["lead"]["decisions"]):
-        console.print(f"  {decision['explanation']['manager']}", highlight=False)
+        console.print(f"  {decision['explanation']['manager']}", highlight=False, soft_wrap=True)
