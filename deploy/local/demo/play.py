@@ -28,8 +28,10 @@ async def play(urls: StackUrls, console: Console) -> None:
     Raises DemoFailed, naming the step that did not do what it should.
     """
     async with Client(urls) as client:
-        is_new = await setup.create_brand(client)
-        api_key = await (_found(client, console) if is_new else setup.create_scrm_key(client))
+        if await setup.is_complete(client):
+            api_key = await setup.create_scrm_key(client)
+        else:
+            api_key = await _found(client, console)
         round_number = await _count_campaigns(client) + 1
         code = f"e5-round-{round_number}"
         with _step(console, "campaign") as done:
@@ -73,6 +75,7 @@ async def _found(client: Client, console: Console) -> str:
     """What a new brand needs once: people, platforms, rules; the key of its SCRM system."""
     people = brand.sellers()
     with _step(console, "brand") as done:
+        await setup.create_brand(client)
         reports = await setup.import_matrix(client, people)
         done(
             f"{reports['units']['rows_added']} units, "

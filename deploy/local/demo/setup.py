@@ -27,8 +27,13 @@ class Scrm:
     api_key: str
 
 
-async def create_brand(client: Client) -> bool:
-    """The brand with the three roles its sellers play; False when it is there already."""
+async def is_complete(client: Client) -> bool:
+    """Whether the last step of the set-up, the subscription, was reached before."""
+    return await _has_any(client, "webhookEndpoints")
+
+
+async def create_brand(client: Client) -> None:
+    """The brand with the three roles its sellers play, unless it is there already."""
     answer = await client.attempt(
         "createBrand",
         "Brand",
@@ -36,15 +41,19 @@ async def create_brand(client: Client) -> bool:
         {"id": client.brand_id, "name": brand.BRAND_NAME, "industry": brand.INDUSTRY},
         token=client.token("platform_admin"),
     )
-    if answer.get("code") == "brand_exists":
-        return False
-    if answer["__typename"] != "Brand":
+    if answer["__typename"] != "Brand" and answer["code"] != "brand_exists":
         raise DemoFailed(f"createBrand was refused: {answer}")
+    if await _has_any(client, "personas"):
+        return
     for kind, name, tone in brand.PERSONAS:
         await client.mutate(
             "addPersona", "Persona", "id", {"kind": kind.upper(), "name": name, "tone": tone}
         )
-    return True
+
+
+async def _has_any(client: Client, things: str) -> bool:
+    data = await client.query(f"{{ {things}(first: 1) {{ edges {{ node {{ id }} }} }} }}")
+    return bool(data[things]["edges"])
 
 
 async def import_matrix(client: Client, people: list[brand.Seller]) -> dict[str, dict[str, Any]]:
