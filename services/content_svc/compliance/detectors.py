@@ -23,6 +23,10 @@ class Reading:
         return views.skeleton(self.base)
 
     @cached_property
+    def gapped(self) -> views.View:
+        return views.gapped_lines(self.skeleton)
+
+    @cached_property
     def digits(self) -> views.View:
         return views.digits(self.skeleton)
 

@@ -123,13 +123,11 @@ def _active(
     return tuple(clause.applies(industry, platform, relation, today) for clause in pack.clauses)
 
 
-def _hits(
-    pack: Pack, reading: Reading, industry: str, active: tuple[bool, ...]
-) -> Iterator[_Hit]:
+def _hits(pack: Pack, reading: Reading, industry: str, active: tuple[bool, ...]) -> Iterator[_Hit]:
     plain = list(_literal_hits(pack, reading.base, industry, active, is_skeleton=False))
     yield from plain
     seen = [(hit.clause, hit.start, hit.end) for hit in plain]
-    for hit in _literal_hits(pack, reading.skeleton, industry, active, is_skeleton=True):
+    for hit in _literal_hits(pack, reading.gapped, industry, active, is_skeleton=True):
         if _skips_something(hit) and not any(
             clause == hit.clause and start < hit.end and hit.start < end
             for clause, start, end in seen

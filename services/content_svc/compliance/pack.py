@@ -77,6 +77,7 @@ class RuleRow(_Row):
     valid_from: date
     valid_to: date | None = None
     industries: tuple[str, ...] = ()
+    except_industries: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
@@ -121,6 +122,7 @@ class Clause:
         rule = self.rule
         return (
             (not self.industries or industry in self.industries)
+            and industry not in rule.except_industries
             and (not rule.platforms or platform in rule.platforms)
             and (not rule.relations or relation in rule.relations)
             and rule.valid_from <= today

@@ -139,6 +139,26 @@ def skeleton(view: View) -> View:
     )
 
 
+def gapped_lines(view: View) -> View:
+    """The lines of a skeleton in which something was skipped between two characters.
+
+    Only there can the skeleton say more than the base view, and no match reaches over a line.
+    """
+    text = view.text
+    high = 0
+    lines: list[tuple[int, int]] = []
+    for index, (end, start) in enumerate(zip(view.end, view.start[1:], strict=False)):
+        if end != start and index >= high and text[index] != "\n" and text[index + 1] != "\n":
+            low = text.rfind("\n", 0, index) + 1
+            high = text.find("\n", index) + 1 or len(text)
+            lines.append((low, high))
+    return View(
+        "".join([text[low:high] for low, high in lines]),
+        [at for low, high in lines for at in view.start[low:high]],
+        [at for low, high in lines for at in view.end[low:high]],
+    )
+
+
 _NUMERALS = str.maketrans(
     "零〇○洞幺壹一二贰两三叁四肆五伍六陆七柒拐八捌九玖勾",
     "00001112223344556677788999",

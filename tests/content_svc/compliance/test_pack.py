@@ -7,12 +7,30 @@ import pytest
 from content_svc.compliance import Context, PackError, Verdict, check, default_pack, load_pack
 from content_svc.compliance.pack import RULES_FOLDER
 
-RULE_IDS = """
-ABS-01 ABS-02 ABS-03 GOV-01 SOC-01 PRC-01 DAT-01 PAT-01 CMP-01 FAK-01 ENG-01 MED-01 MED-02 MED-03
-MED-04 COS-01 COS-02 COS-03 COS-04 FOD-01 BAB-01 BAB-02 EDU-01 EDU-02 EDU-03 EDU-04 FIN-01 FIN-02
-FIN-03 FIN-04 FIN-05 AUT-01 AUT-02 AUT-03 LUX-01 LUX-02 DIV-01 DIV-02 DIV-03 DIS-01 DIS-02 AIG-01
-PII-01 BRD-01 BRD-02
-""".split()
+RULES_PER_AREA = {
+    "ABS": 3,
+    "GOV": 1,
+    "SOC": 1,
+    "PRC": 1,
+    "DAT": 1,
+    "PAT": 1,
+    "CMP": 1,
+    "FAK": 1,
+    "ENG": 1,
+    "MED": 4,
+    "COS": 4,
+    "FOD": 1,
+    "BAB": 2,
+    "EDU": 4,
+    "FIN": 5,
+    "AUT": 3,
+    "LUX": 2,
+    "DIV": 3,
+    "DIS": 2,
+    "AIG": 1,
+    "PII": 1,
+    "BRD": 2,
+}
 
 RULE = """
 [[rule]]
@@ -35,6 +53,16 @@ def rules_folder(tmp_path: Path) -> Path:
     return tmp_path / "rules"
 
 
+@pytest.fixture
+def bare_folder(tmp_path: Path) -> Path:
+    """Only what every pack needs, without the rules, so that loading it is quick."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in ("pack.toml", "words.toml", "stand_ins.toml", "exceptions.toml"):
+        shutil.copy(RULES_FOLDER / name, folder / name)
+    return folder
+
+
 def with_rule(folder: Path, row: str) -> Path:
     (folder / "trial.toml").write_text(RULE.format(row=row), encoding="utf-8")
     return folder
@@ -43,7 +71,9 @@ def with_rule(folder: Path, row: str) -> Path:
 def test_c5_the_pack_holds_every_rule_with_its_basis_and_a_suggestion() -> None:
     pack = default_pack()
 
-    assert sorted(rule.id for rule in pack.rules) == sorted(RULE_IDS)
+    ids = {f"{area}-{n:02}" for area, last in RULES_PER_AREA.items() for n in range(1, last + 1)}
+    assert {rule.id for rule in pack.rules} == ids
+    assert len(pack.rules) == len(ids)
     assert all(rule.basis and rule.suggestion and rule.source for rule in pack.rules)
 
 
@@ -56,8 +86,8 @@ def test_c5_a_changed_rule_changes_the_digest(rules_folder: Path) -> None:
     assert changed.version == unchanged.version
 
 
-def test_c5_a_new_rule_needs_only_its_row(rules_folder: Path) -> None:
-    pack = load_pack(with_rule(rules_folder, 'terms = ["青禾特惠"]'))
+def test_c5_a_new_rule_needs_only_its_row(bare_folder: Path) -> None:
+    pack = load_pack(with_rule(bare_folder, 'terms = ["青禾特惠"]'))
     context = Context("general", "douyin", date(2026, 11, 22))
 
     result = check(pack, "今天有青禾特惠。", context)
@@ -98,30 +128,31 @@ def test_c5_a_new_rule_needs_only_its_row(rules_folder: Path) -> None:
     ],
 )
 def test_c5_a_bad_row_is_refused_with_file_rule_and_field(
-    rules_folder: Path, row: str, problem: str
+    bare_folder: Path, row: str, problem: str
 ) -> None:
     with pytest.raises(PackError) as refused:
-        load_pack(with_rule(rules_folder, row))
+        load_pack(with_rule(bare_folder, row))
 
     assert str(refused.value) == problem
 
 
-def test_c5_one_id_is_used_once(rules_folder: Path) -> None:
-    shutil.copy(rules_folder / "food.toml", rules_folder / "food_again.toml")
+def test_c5_one_id_is_used_once(bare_folder: Path) -> None:
+    shutil.copy(RULES_FOLDER / "food.toml", bare_folder / "food.toml")
+    shutil.copy(RULES_FOLDER / "food.toml", bare_folder / "food_again.toml")
 
-    with pytest.raises(PackError, match="food_again.toml: FOD-01: id: used twice"):
-        load_pack(rules_folder)
+    with pytest.raises(PackError, match=r"food_again\.toml: FOD-01: id: used twice"):
+        load_pack(bare_folder)
 
 
-def test_c5_a_file_that_is_not_toml_is_named(rules_folder: Path) -> None:
-    (rules_folder / "trial.toml").write_text("rule = [", encoding="utf-8")
+def test_c5_a_file_that_is_not_toml_is_named(bare_folder: Path) -> None:
+    (bare_folder / "trial.toml").write_text("rule = [", encoding="utf-8")
 
     with pytest.raises(PackError, match=r"trial\.toml: "):
-        load_pack(rules_folder)
+        load_pack(bare_folder)
 
 
-def test_c5_a_pack_without_a_version_is_refused(rules_folder: Path) -> None:
-    (rules_folder / "pack.toml").write_text("", encoding="utf-8")
+def test_c5_a_pack_without_a_version_is_refused(bare_folder: Path) -> None:
+    (bare_folder / "pack.toml").write_text("", encoding="utf-8")
 
     with pytest.raises(PackError, match=r"pack\.toml: version is missing"):
-        load_pack(rules_folder)
+        load_pack(bare_folder)

@@ -24,8 +24,7 @@ def test_every_span_lies_in_the_text_and_in_order(text: str) -> None:
     for view in (read, bare, views.digits(bare), views.pinyin(bare)):
         assert len(view.text) == len(view.start) == len(view.end)
         assert all(
-            0 <= start < end <= len(text)
-            for start, end in zip(view.start, view.end, strict=True)
+            0 <= start < end <= len(text) for start, end in zip(view.start, view.end, strict=True)
         )
         assert list(view.start) == sorted(view.start)
         assert list(view.end) == sorted(view.end)
@@ -98,6 +97,18 @@ def test_a_dropped_mark_widens_the_character_before_it() -> None:
 def test_the_skeleton_skips_symbols_and_breaks_at_sentence_punctuation() -> None:
     assert views.skeleton(views.base("国·家 🌸级")).text == "国家级"
     assert views.skeleton(views.base("国家，级别")).text == "国家\n级别"
+
+
+def test_only_lines_with_something_skipped_are_read_again() -> None:
+    text = "平常的话。国·家级，干净的话\n第 一！"
+    bare = views.skeleton(views.base(text))
+
+    gapped = views.gapped_lines(bare)
+
+    assert gapped.text == "国家级\n第一\n"
+    assert [text[start:end] for start, end in zip(gapped.start, gapped.end, strict=True)] == [
+        *"国家级，第一！"
+    ]
 
 
 def test_digits_reads_numbers_in_words_and_letters_beside_digits() -> None:
