@@ -38,6 +38,13 @@ async def get_for_update(session: AsyncSession, brand_id: UUID, contact_id: UUID
     return contact
 
 
+async def is_erased(session: AsyncSession, brand_id: UUID, contact_id: UUID) -> bool:
+    erased_at = await session.scalar(
+        select(Contact.erased_at).where(Contact.brand_id == brand_id, Contact.id == contact_id)
+    )
+    return erased_at is not None
+
+
 async def lock_many(
     session: AsyncSession, brand_id: UUID, contact_ids: Sequence[UUID]
 ) -> list[Contact]:

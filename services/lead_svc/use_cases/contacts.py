@@ -49,12 +49,15 @@ async def match_contact(
     for _ in range(_ROUNDS):
         known = await contacts.find_by_identities(session, brand_id, indexes)
         named = {*known.values(), *([known_id] if known_id else [])}
+        is_new = not named
         if named:
-            contact = await _join(session, vault, brand_id, list(named))
-            is_new = False
+            joined = await _join(session, vault, brand_id, list(named))
+            if joined is None:
+                continue
+            contact = joined
         else:
             savepoint = await session.begin_nested()
-            contact, is_new = await _add_contact(session, brand_id), True
+            contact = await _add_contact(session, brand_id)
         missing = [index for index in indexes if index not in known]
         if not missing:
             return contact, is_new
@@ -83,12 +86,13 @@ async def _add_contact(session: AsyncSession, brand_id: UUID) -> Contact:
 
 async def _join(
     session: AsyncSession, vault: Vault, brand_id: UUID, contact_ids: Sequence[UUID]
-) -> Contact:
+) -> Contact | None:
+    """The one contact that all of these are; None when, since the look-up, they were merged into
+    another or erased: then look again."""
     found = await contacts.lock_many(session, brand_id, contact_ids)
-    present = [contact for contact in found if contact.merged_into_id is None]
+    present = [one for one in found if one.merged_into_id is None and one.erased_at is None]
     if not present:
-        # Merged away between the look-up and the lock.
-        return await contacts.get_for_update(session, brand_id, contact_ids[0])
+        return None
     kept = _survivor(present)
     for other in present:
         if other is not kept:

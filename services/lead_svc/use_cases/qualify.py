@@ -95,13 +95,14 @@ async def learn_more(
     if form is None or lead.status is LeadStatus.VOIDED:
         return
     assert lead.contact_id is not None
-    known = await contacts.get_for_update(session, brand_id, lead.contact_id)
-    if known.erased_at is not None:
+    if await contacts.is_erased(session, brand_id, lead.contact_id):
         # The person asked to be forgotten: what is still told of the old lead goes with it.
         await contacts.destroy_keys(session, brand_id, [receipt_id])
         return
     origin = await resolve(session, brand_id, form, lead.source)
-    contact, _ = await match_contact(session, vault, brand_id, form, lead.source, known_id=known.id)
+    contact, _ = await match_contact(
+        session, vault, brand_id, form, lead.source, known_id=lead.contact_id
+    )
     await learn(session, vault, contact, form)
     await session.refresh(lead)  # a merge moves leads in the database
     _take_over(lead, form)
