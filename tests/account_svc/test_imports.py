@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -466,3 +467,12 @@ async def test_an_import_is_audited_with_its_counts(api: Api) -> None:
     report = await load(api, "units", TREE)
 
     assert (await api.audited())[-1] == ("test-admin", "import.run", report["id"])
+
+
+async def test_a_file_for_a_brand_that_does_not_exist_is_refused(api: Api) -> None:
+    nobody = replace(api, principal=replace(api.principal, brand_id=uuid7()))
+
+    answer = await send(nobody, "units", TREE)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "brand_not_found")
+    assert (await nobody.get("/imports"))["items"] == []

@@ -1,5 +1,7 @@
 """Brands and their trees."""
 
+import asyncio
+
 from shared.access import Role
 from shared.events.account import UnitAdded, UnitKind, UnitMoved
 from shared.ids import typed, uuid7
@@ -109,6 +111,19 @@ async def test_a1_a_unit_cannot_hang_under_itself(api: Api) -> None:
 
     assert (problem["code"], problem["field"]) == ("tree_cycle", "/parent_id")
     assert (await api.by_ids("/units", region["id"]))["items"] == [region]
+
+
+async def test_a1_two_moves_at_once_cannot_make_a_circle(api: Api) -> None:
+    one, two = [await make_unit(api, kind="region") for _ in range(2)]
+
+    answers = await asyncio.gather(
+        api.request("POST", f"/units/{one['id']}/move", json={"parent_id": two["id"]}),
+        api.request("POST", f"/units/{two['id']}/move", json={"parent_id": one["id"]}),
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [200, 422]
+    found = await api.by_ids("/units", one["id"], two["id"])
+    assert sorted(len(unit["ancestor_ids"]) for unit in found["items"]) == [2, 3]
 
 
 async def test_the_root_stays_where_it_is(api: Api) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ARRAY, Text, cast, delete, func, insert, select, text, up
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from account_svc.errors import BrandNotFound
 from account_svc.models import (
     Account,
     ImportProblem,
@@ -74,11 +75,12 @@ async def parent_codes(session: AsyncSession, brand_id: UUID) -> dict[str, str |
 
 
 async def get_root(session: AsyncSession, brand_id: UUID) -> Unit:
-    return (
-        await session.scalars(
-            select(Unit).where(Unit.brand_id == brand_id, Unit.parent_id.is_(None))
-        )
-    ).one()
+    root: Unit | None = await session.scalar(
+        select(Unit).where(Unit.brand_id == brand_id, Unit.parent_id.is_(None))
+    )
+    if root is None:
+        raise BrandNotFound("no such brand")
+    return root
 
 
 async def units_by_code(

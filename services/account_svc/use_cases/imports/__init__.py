@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from account_svc.errors import FileRefused, ImportRunning
 from account_svc.models import ImportKind, ImportRun, ImportStatus
 from account_svc.repository import imports as repository
+from account_svc.repository.constraints import refusing
 from account_svc.use_cases.imports.accounts import take_accounts
 from account_svc.use_cases.imports.lines import Line, read_csv, read_jsonl
 from account_svc.use_cases.imports.rows import AccountRow, StaffRow, UnitRow
@@ -71,19 +72,22 @@ class Importer:
 
     async def _start(self) -> bool:
         brand_id, at = self.principal.brand_id, now()
+        is_running = ImportRunning("an import with this id is running")
         async with brand_session(self.sessions, brand_id) as session:
+            await repository.get_root(session, brand_id)
             run = await repository.find_run(session, brand_id, self.run_id)
             if run is None:
                 run = ImportRun(brand_id=brand_id, id=self.run_id, kind=self.kind, started_at=at)
-                session.add(run)
             elif run.status is ImportStatus.FINISHED:
                 return False
             elif run.status_at(at) is ImportStatus.RUNNING:
-                raise ImportRunning("an import with this id is running")
+                raise is_running
             run.status = ImportStatus.RUNNING
             run.progress_at, run.finished_at = at, None
             for name, count in Tally().counts().items():
                 setattr(run, name, count)
+            async with refusing(session, "pk_import_run", is_running):
+                session.add(run)
             await repository.forget_problems(session, brand_id, self.run_id)
         return True
 
