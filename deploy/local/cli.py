@@ -4,6 +4,7 @@ Each command imports what it works with, so that the quick ones answer quickly.
 """
 
 import asyncio
+import logging
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,8 @@ console = Console()
 
 
 def main() -> None:
+    # what libraries log is for `kos up` alone, which keeps it in a file
+    logging.getLogger().addHandler(logging.NullHandler())
     app()
 
 

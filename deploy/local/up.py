@@ -157,7 +157,7 @@ def _log_to(path: Path) -> None:
     """What the libraries have to say goes to a log; the terminal is for our own lines."""
     path.parent.mkdir(exist_ok=True)
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(filename=path, level=logging.WARNING, format=form)
+    logging.basicConfig(filename=path, level=logging.WARNING, format=form, force=True)
 
 
 def _print_addresses(settings: StackSettings, console: Console) -> None:
