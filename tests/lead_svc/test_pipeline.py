@@ -2,8 +2,8 @@ from datetime import timedelta
 
 from lead_svc.use_cases.qualify import QUALIFY
 from shared.events import Event
-from shared.events.lead import LeadCaptured, LeadOffered, LeadPooled, LeadQualified
-from tests.lead_svc.conftest import Brand, Store
+from shared.events.lead import LeadCaptured, LeadOffered, LeadPooled, LeadQualified, LeadVoided
+from tests.lead_svc.conftest import Brand, Store, tid
 
 PHONE = "138 1234 8000"
 
@@ -62,3 +62,38 @@ async def test_l4_a_lead_goes_on_without_a_post_that_nobody_knows(brand: Brand) 
 
     [qualified] = await brand.announced(LeadQualified)
     assert (qualified.post_id, qualified.account_id, qualified.unit_id) == (None, None, None)
+
+
+async def test_l1_a_receipt_that_does_not_open_waits_for_a_person(brand: Brand) -> None:
+    lead_id = await brand.capture(phone=PHONE)
+    await brand.execute("update receipt set payload = '\\x00'")
+
+    await brand.run_pipeline()
+
+    [parked] = await brand.rows("select key, status, reason from parked")
+    assert parked == {
+        "key": tid("lead", lead_id),
+        "status": "dead",
+        "reason": "Poison: the receipt does not give the lead",
+    }
+    assert await brand.rows("select status from lead") == [{"status": "captured"}]
+
+
+async def test_l3_a_lead_whose_delivery_was_erased_is_none(brand: Brand) -> None:
+    lead_id = await brand.capture(phone=PHONE)
+    await brand.execute("delete from data_key")
+
+    await brand.settle()
+
+    assert await brand.announced(LeadVoided) == [
+        LeadVoided(
+            lead_id=lead_id,
+            reason="erased",
+            staff_id=None,
+            unit_id=None,
+            account_id=None,
+            post_id=None,
+            campaign_id=None,
+        )
+    ]
+    assert await brand.rows("select id from contact") == []
