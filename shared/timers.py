@@ -6,9 +6,11 @@ timer leaves it to be run again when the claim runs out.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -21,8 +23,12 @@ from shared.database import Sessions
 from shared.ids import uuid7
 from shared.tables import TimerRow
 
-_CLAIM = timedelta(seconds=60)
-_BATCH = 50
+_CLAIM = timedelta(seconds=15)
+"""How long the timers of a worker that died wait; a living one renews its claims in time."""
+_RENEW_SECONDS = 4.0
+_LONGEST_SECONDS = 60
+"""A handler that takes longer has failed."""
+_AT_ONCE = 50
 _IDLE_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 300
 
@@ -79,21 +85,39 @@ async def cancel(session: AsyncSession, brand_id: UUID, kind: str, subject_id: U
 async def run_timers(
     sessions: Sessions, handlers: Mapping[str, TimerHandler], stopping: asyncio.Event
 ) -> None:
-    """Claim due timers and run their handlers until `stopping` is set; several workers may run."""
+    """Claim due timers and run their handlers until `stopping` is set; several workers may run.
+
+    A slow handler holds up nothing but its own timer. At the end what runs is finished.
+    """
+    running: dict[UUID, asyncio.Task[None]] = {}
+    renewed_at = time.monotonic()
     while not stopping.is_set():
         try:
-            claimed = await _claim(sessions, list(handlers))
+            if time.monotonic() > renewed_at + _RENEW_SECONDS:
+                renewed_at = time.monotonic()
+                await _renew(sessions, list(running))
+            claimed = await _claim(sessions, list(handlers), list(running))
         except Exception:
             log.exception("timers_unavailable")
             await asyncio.sleep(random.uniform(0.5, 1.0))
             continue
-        if claimed:
-            await asyncio.gather(*(_run(sessions, handlers[row.kind], row) for row in claimed))
-        else:
-            await asyncio.sleep(_IDLE_SECONDS)
+        for row in claimed:
+            task = asyncio.create_task(_run(sessions, handlers[row.kind], row), name=row.kind)
+            running[row.id] = task
+            task.add_done_callback(partial(_forget, running, row.id))
+        await asyncio.sleep(0 if claimed else _IDLE_SECONDS)
+    await asyncio.gather(*running.values())
 
 
-async def _claim(sessions: Sessions, kinds: list[str]) -> list[TimerRow]:
+def _forget(
+    running: dict[UUID, "asyncio.Task[None]"], row_id: UUID, _: "asyncio.Task[None]"
+) -> None:
+    del running[row_id]
+
+
+async def _claim(sessions: Sessions, kinds: list[str], running: list[UUID]) -> Sequence[TimerRow]:
+    if len(running) >= _AT_ONCE:
+        return []
     async with sessions.begin() as session:
         at = now()
         due = (
@@ -102,9 +126,10 @@ async def _claim(sessions: Sessions, kinds: list[str]) -> list[TimerRow]:
                 TimerRow.kind.in_(kinds),
                 TimerRow.due_at <= at,
                 or_(TimerRow.claimed_until.is_(None), TimerRow.claimed_until < at),
+                TimerRow.id.not_in(running),
             )
             .order_by(TimerRow.due_at)
-            .limit(_BATCH)
+            .limit(_AT_ONCE - len(running))
             .with_for_update(skip_locked=True)
         )
         claimed = await session.scalars(
@@ -113,19 +138,45 @@ async def _claim(sessions: Sessions, kinds: list[str]) -> list[TimerRow]:
             .values(claimed_until=at + _CLAIM)
             .returning(TimerRow)
         )
-        return list(claimed)
+        return claimed.all()
+
+
+async def _renew(sessions: Sessions, running: list[UUID]) -> None:
+    if not running:
+        return
+    async with sessions.begin() as session:
+        await session.execute(
+            update(TimerRow)
+            # one that has been finished meanwhile is claimed by nobody
+            .where(TimerRow.id.in_(running), TimerRow.claimed_until.is_not(None))
+            .values(claimed_until=now() + _CLAIM)
+        )
 
 
 async def _run(sessions: Sessions, handler: TimerHandler, row: TimerRow) -> None:
+    """Never raises: what could not be noted is run again when the claim has run out."""
+    next_at, attempt = await _ring(handler, row)
+    try:
+        await _finish(sessions, row, next_at, attempt)
+    except Exception:
+        log.exception("timer_not_finished", kind=row.kind, subject_id=str(row.subject_id))
+
+
+async def _ring(handler: TimerHandler, row: TimerRow) -> tuple[datetime | None, int]:
+    """Run the handler; when it is due again, and how often it has failed."""
     due = Due(row.brand_id, row.kind, row.subject_id, row.due_at, row.attempt)
     try:
-        next_at = await asyncio.wait_for(handler(due), _CLAIM.total_seconds() * 0.9)
-        attempt = 0
+        return await asyncio.wait_for(handler(due), _LONGEST_SECONDS), 0
     except Exception:
         log.exception("timer_failed", kind=row.kind, subject_id=str(row.subject_id))
         attempt = row.attempt + 1
         backoff = min(2**attempt, _LONGEST_BACKOFF_SECONDS) * random.uniform(0.5, 1.0)
-        next_at = now() + timedelta(seconds=backoff)
+        return now() + timedelta(seconds=backoff), attempt
+
+
+async def _finish(
+    sessions: Sessions, row: TimerRow, next_at: datetime | None, attempt: int
+) -> None:
     async with sessions.begin() as session:
         mine = (TimerRow.id == row.id, TimerRow.generation == row.generation)
         if next_at is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
@@ -89,6 +90,32 @@ async def test_a_claim_of_a_dead_worker_runs_out(plumbing: Plumbing) -> None:
 
     await run_until(plumbing, ring, reached)
 
+    assert await rows(plumbing) == []
+
+
+async def test_a_slow_handler_keeps_its_claim_and_holds_up_no_other(
+    plumbing: Plumbing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "_CLAIM", timedelta(seconds=0.5))
+    monkeypatch.setattr(timers, "_RENEW_SECONDS", 0.1)
+    rung: list[UUID] = []
+    reached, may_end = asyncio.Event(), asyncio.Event()
+    await set_timer(plumbing, now())
+
+    async def ring(due: Due) -> None:
+        rung.append(due.subject_id)
+        if len(rung) == 1:
+            await set_timer(plumbing, now())
+            await may_end.wait()
+        else:
+            # longer than the claim would have lasted
+            await asyncio.sleep(1)
+            may_end.set()
+            reached.set()
+
+    await run_until(plumbing, ring, reached, workers=2)
+
+    assert len(rung) == len(set(rung)) == 2
     assert await rows(plumbing) == []
 
 
