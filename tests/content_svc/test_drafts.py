@@ -180,6 +180,23 @@ async def test_c3_an_own_text_is_scheduled_once(brand: Brand) -> None:
     assert ("post.dispatch", brand.id) in await brand.timers()
 
 
+async def test_c3_a_stopped_campaign_takes_no_more_posts(brand: Brand) -> None:
+    account = await make_account(brand)
+    campaign = await make_campaign(brand, launched=True, mode="distributed_creation")
+    draft = await brand.post(
+        "/drafts",
+        {"account_id": account_id(account), "campaign_id": campaign["id"], "text": "到店看看"},
+    )
+    await brand.post(f"/campaigns/{campaign['id']}/stop")
+
+    problem = await brand.refuse(
+        f"/drafts/{draft['id']}/schedule", {"due_at": "2027-01-04T08:00:00Z"}
+    )
+
+    assert problem["code"] == "campaign_not_in_state"
+    assert (await brand.get("/posts"))["items"] == []
+
+
 async def test_c3_a_seller_writes_only_for_their_own_account(brand: Brand) -> None:
     account, other = await make_account(brand), await make_account(brand)
 

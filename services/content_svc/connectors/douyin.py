@@ -1,5 +1,6 @@
-"""Douyin open platform: upload, create, review, figures. Format: docs/wire-formats, Douyin.
+"""Douyin open platform: upload, create, review, figures.
 
+Source of the format: developer.open-douyin.com (OAuth, content).
 HTTP is 200 either way; a call succeeded iff `data.error_code` is 0. Creating twice from one
 video_id makes two items, so a created one is looked up by its video_id before any repeat.
 """

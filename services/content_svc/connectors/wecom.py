@@ -1,8 +1,8 @@
 """WeCom: a mass message or a moment is a task that the member confirms in the app.
 
-Format: docs/wire-formats, WeCom server API. A call failed iff `errcode` is there and not 0. The
-task calls take no idempotency key, so a task is looked up by member, text and time before any
-repeat; ids that already belong to a post are left out.
+Source of the format: developer.work.weixin.qq.com (customer contact). A call failed iff `errcode`
+is there and not 0. The task calls take no idempotency key, so a task is looked up by member, text
+and time before any repeat; ids that already belong to a post are left out.
 """
 
 from collections.abc import AsyncIterator

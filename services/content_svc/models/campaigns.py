@@ -79,6 +79,9 @@ class Campaign(Aggregate, Base):
         )
         self.status = CampaignStatus.STOPPED
 
+    def require_taking_posts(self) -> None:
+        self._require(CampaignStatus.PLANNING, CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+
     def complete(self) -> None:
         self._require(CampaignStatus.RUNNING)
         self.status = CampaignStatus.COMPLETED

@@ -55,6 +55,8 @@ HAND_OFF_SIZE = 1000
 _WORK_SECONDS = 20
 _LONGEST_BACKOFF_SECONDS = 600.0
 _IDLE = timedelta(minutes=1)
+_SHORTEST_PAUSE = timedelta(milliseconds=200)
+"""A due post may have to wait for another of its account: no busy loop meanwhile."""
 
 OUTCOMES = Counter(
     "kos_post_attempts_total", "Attempts to bring a post out", ["platform", "outcome"]
@@ -286,14 +288,16 @@ class Dispatcher:
     async def _rest(self, brand_id: UUID, campaign_id: UUID | None) -> datetime | None:
         """When to look again; completes a campaign that has nothing open any more."""
         async with brand_session(self.sessions, brand_id) as session:
+            soon = now() + _SHORTEST_PAUSE
             if campaign_id is None:
-                return await posts.find_next_at(session, brand_id, None)
+                next_at = await posts.find_next_at(session, brand_id, None)
+                return next_at and max(next_at, soon)
             campaign = await campaigns.get_campaign_for_update(session, brand_id, campaign_id)
             runs = campaign.status in (CampaignStatus.PLANNING, CampaignStatus.RUNNING)
             looked_at = OPEN if runs else (PostStatus.DISPATCHING, PostStatus.HANDED_OFF)
             next_at = await posts.find_next_at(session, brand_id, campaign_id, looked_at)
             if next_at is not None:
-                return max(next_at, now() + timedelta(milliseconds=200))
+                return max(next_at, soon)
             if campaign.status is not CampaignStatus.RUNNING:
                 # Resuming, or the end of the planning, sets the timer again.
                 return None

@@ -99,6 +99,7 @@ async def schedule_draft(
     campaign = None
     if draft.campaign_id is not None:
         campaign = await campaigns.get_campaign(session, brand_id, draft.campaign_id)
+        campaign.require_taking_posts()
     post = await _schedule(session, draft, campaign, account, due_at)
     _record(session, draft, principal, "draft.schedule")
     return post

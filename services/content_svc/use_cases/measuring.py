@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from content_svc.connectors import Connector, Rejected, Subject, TryLater
+from content_svc.connectors import Ability, Connector, Rejected, Subject, TryLater
 from content_svc.connectors.handoff import Handoff
 from content_svc.errors import PostNotFound
 from content_svc.models import Post, PostMetric, PostStatus
@@ -47,6 +47,8 @@ class Measurer:
         post = found[0].post
         assert post.platform_post_id is not None
         connector = self.connectors.get(post.platform, self.handoff)
+        if Ability.READ_METRICS not in connector.abilities:
+            return None
         try:
             reading = await connector.read(
                 Subject(
