@@ -126,11 +126,12 @@ def _active(
 def _hits(pack: Pack, reading: Reading, industry: str, active: tuple[bool, ...]) -> Iterator[_Hit]:
     plain = list(_literal_hits(pack, reading.base, industry, active, is_skeleton=False))
     yield from plain
-    seen = [(hit.clause, hit.start, hit.end) for hit in plain]
+    seen = [(pack.clauses[hit.clause].rule.id, hit.start, hit.end) for hit in plain]
     for hit in _literal_hits(pack, reading.gapped, industry, active, is_skeleton=True):
+        rule_id = pack.clauses[hit.clause].rule.id
+        # What the rule already saw in plain words is no disguise, though it was excused there.
         if _skips_something(hit) and not any(
-            clause == hit.clause and start < hit.end and hit.start < end
-            for clause, start, end in seen
+            rule_id == rule and start < hit.end and hit.start < end for rule, start, end in seen
         ):
             yield hit
     yield from _sound_hits(pack, reading, active)
