@@ -13,11 +13,14 @@ from joserfc.jwk import KeySet, RSAKey
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from account_svc.app import create_app
+from account_svc.consumers import HANDLERS
 from account_svc.settings import Settings
 from deploy.local.databases import ServiceUrls
 from shared.database import Sessions, create_engine, create_sessions
+from shared.ids import uuid7
+from shared.inbox import Inbox
 from shared.settings import read_key
-from tests.account_svc.making import Api, make_brand
+from tests.account_svc.making import Api, Json, make_brand, make_staff
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +97,14 @@ async def api(http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions
 async def other_api(http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions) -> Api:
     """Another brand."""
     return await make_brand(http, service_secret, sessions)
+
+
+@pytest.fixture
+def inbox(worker_sessions: Sessions) -> Inbox:
+    """A consumer of this test alone, with the service's handlers."""
+    return Inbox(f"test-{uuid7()}", HANDLERS, worker_sessions, bytes(32))
+
+
+@pytest.fixture
+async def seller(api: Api) -> Json:
+    return await make_staff(api)

@@ -1,0 +1,252 @@
+"""Rules as data, and the ledger that facts fill once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from account_svc.consumers import HANDLERS
+from shared.clock import now
+from shared.database import Sessions, brand_session
+from shared.events.account import IncentivePosted, IncentiveReversed, Platform
+from shared.events.content import PostPublished
+from shared.events.lead import DealVoided, DealWon
+from shared.ids import typed, uuid7
+from shared.inbox import Inbox
+from tests.account_svc.earning import (
+    AT,
+    RULE,
+    accepted,
+    deal,
+    deliver,
+    lead_voided,
+    ledger,
+    make_rule,
+    race,
+)
+from tests.account_svc.making import Api, Json, make_staff, uuid_of
+
+
+async def test_a11_an_accepted_lead_pays_once_and_is_announced(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    rule = await make_rule(api)
+    event = accepted(seller)
+
+    await deliver(api, inbox, event)
+
+    (entry,) = await ledger(api)
+    assert entry == {
+        "id": entry["id"],
+        "staff_id": seller["id"],
+        "unit_id": seller["unit_id"],
+        "rule_id": rule["id"],
+        "rule_version": 1,
+        "cause": typed("lead", event.lead_id),
+        "amount": 10,
+        "currency": "points",
+        "earned_at": "2026-11-10T03:00:00Z",
+        "reverses_id": None,
+    }
+    assert await api.events_with_versions("kos.incentive") == [
+        (
+            IncentivePosted(
+                entry_id=uuid_of(entry["id"]),
+                staff_id=uuid_of(seller["id"]),
+                unit_id=uuid_of(seller["unit_id"]),
+                rule_id=uuid_of(rule["id"]),
+                rule_version=1,
+                cause=entry["cause"],
+                amount=10,
+                currency="points",
+                earned_at=AT,
+            ),
+            1,
+        )
+    ]
+
+
+async def test_a11_one_cause_pays_once_even_when_told_again(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    await make_rule(api)
+    event = accepted(seller)
+
+    await deliver(api, inbox, event, event)
+
+    assert len(await ledger(api)) == 1
+    assert len(await api.events("kos.incentive")) == 1
+
+
+async def test_a11_a_void_takes_back_by_a_counter_entry(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    await make_rule(api)
+    lead_id = uuid7()
+
+    await deliver(api, inbox, accepted(seller, lead_id), lead_voided(lead_id))
+
+    entry, counter = await ledger(api)
+    assert (entry["amount"], entry["reverses_id"]) == (10, None)
+    assert (counter["amount"], counter["reverses_id"]) == (-10, entry["id"])
+    assert (await api.events("kos.incentive"))[-1] == IncentiveReversed(
+        entry_id=uuid_of(counter["id"]),
+        staff_id=uuid_of(seller["id"]),
+        unit_id=uuid_of(seller["unit_id"]),
+        reverses_id=uuid_of(entry["id"]),
+        cause=typed("lead", lead_id),
+        amount=-10,
+        currency="points",
+    )
+
+
+async def test_a11_a_void_that_comes_first_ends_the_same(
+    api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    lead_id = uuid7()
+
+    await deliver(api, inbox, lead_voided(lead_id), accepted(seller, lead_id))
+
+    assert [entry["amount"] for entry in await ledger(api)] == [10, -10]
+    assert [standing["points"] for standing in await race(api, worker_sessions)] == [0]
+
+
+async def test_a11_a_deal_pays_its_rate_and_a_void_takes_it_back(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    await make_rule(api, trigger="deal_won", amount=500, rate_bp=100, currency="CNY")
+    facts = deal(seller, uuid7())
+
+    await deliver(
+        api, inbox, DealWon(**facts, closed_at=AT), DealVoided(**facts, reason="refunded")
+    )
+
+    entries = await ledger(api)
+    assert [(entry["amount"], entry["currency"]) for entry in entries] == [
+        (20_499, "CNY"),
+        (-20_499, "CNY"),
+    ]
+    assert {entry["cause"] for entry in entries} == {typed("deal", facts["deal_id"])}
+
+
+async def test_a11_a_published_post_pays_only_by_a_rule(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    published = [
+        PostPublished(
+            post_id=uuid7(),
+            account_id=uuid7(),
+            platform=Platform.XIAOHONGSHU,
+            staff_id=uuid_of(seller["id"]),
+            unit_id=uuid_of(seller["unit_id"]),
+            platform_post_id="p",
+            url=None,
+            published_at=AT,
+        )
+        for _ in range(2)
+    ]
+
+    await deliver(api, inbox, published[0])
+    await make_rule(api, trigger="post_published", amount=2)
+    await deliver(api, inbox, published[1])
+
+    assert [(entry["cause"], entry["amount"]) for entry in await ledger(api)] == [
+        (typed("post", published[1].post_id), 2)
+    ]
+
+
+async def test_a11_the_version_valid_when_it_happened_decides(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    tomorrow = now() + timedelta(days=1)
+    await make_rule(api)
+    await make_rule(api, amount=25, valid_from=tomorrow.isoformat())
+
+    await deliver(
+        api, inbox, accepted(seller, at=now()), accepted(seller, at=tomorrow + timedelta(hours=1))
+    )
+
+    assert [(entry["amount"], entry["rule_version"]) for entry in await ledger(api)] == [
+        (10, 1),
+        (25, 2),
+    ]
+
+
+async def test_a11_a_rule_can_be_ended_by_a_version(api: Api, inbox: Inbox, seller: Json) -> None:
+    await make_rule(api)
+    await make_rule(api, valid_from=None, is_active=False)
+
+    await deliver(api, inbox, accepted(seller, at=AT), accepted(seller, at=now()))
+
+    assert [entry["earned_at"] for entry in await ledger(api)] == ["2026-11-10T03:00:00Z"]
+
+
+async def test_a11_a_later_version_cannot_reach_into_the_past(api: Api) -> None:
+    await make_rule(api)
+
+    problem = await api.refuse("/incentive-rules", {**RULE, "valid_from": AT.isoformat()})
+
+    assert (problem["status"], problem["code"], problem["field"]) == (
+        422,
+        "rule_in_the_past",
+        "/valid_from",
+    )
+    assert len((await api.get("/incentive-rules"))["items"]) == 1
+
+
+async def test_a11_replaying_all_events_gives_the_same_ledger(
+    api: Api, other_api: Api, inbox: Inbox, worker_sessions: Sessions
+) -> None:
+    sellers = [await make_staff(api) for _ in range(3)]
+    for brand in (api, other_api):
+        await make_rule(brand)
+        await make_rule(brand, trigger="deal_won", rate_bp=50)
+    lead_ids, deal_ids = [uuid7() for _ in range(6)], [uuid7() for _ in range(3)]
+    won = [deal(seller, deal_id) for seller, deal_id in zip(sellers, deal_ids, strict=True)]
+    sent = await deliver(
+        api,
+        inbox,
+        *(accepted(sellers[n % 3], lead_id) for n, lead_id in enumerate(lead_ids)),
+        *(DealWon(**facts, closed_at=AT) for facts in won),
+        lead_voided(lead_ids[0]),
+        lead_voided(lead_ids[3]),
+        DealVoided(**won[1], reason="refunded"),
+    )
+    before, standings = await ledger(api), await race(api, worker_sessions)
+    assert len(before) == 12
+
+    # everything again from the beginning, to a consumer that remembers nothing
+    again = Inbox(f"replay-{uuid7()}", HANDLERS, worker_sessions, bytes(32))
+    await again.take(sent)
+    # and to a ledger that is empty, the aggregates in another order
+    elsewhere = [
+        replace(one, brand_id=other_api.brand_id, event_id=uuid7())
+        for one in sorted(sent, key=lambda one: (one.key[::-1], one.version))
+    ]
+    await Inbox(f"rebuild-{uuid7()}", HANDLERS, worker_sessions, bytes(32)).take(elsewhere)
+
+    assert await ledger(api) == before
+    assert await race(api, worker_sessions) == standings
+    assert sorted(map(_facts, await ledger(other_api))) == sorted(map(_facts, before))
+
+
+def _facts(entry: Json) -> tuple[str, str, int, str, str]:
+    return entry["cause"], entry["staff_id"], entry["amount"], entry["currency"], entry["earned_at"]
+
+
+async def test_a11_the_ledger_is_append_only(
+    api: Api, inbox: Inbox, sessions: Sessions, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    await deliver(api, inbox, accepted(seller))
+
+    for role in (sessions, worker_sessions):
+        for statement in ("update ledger_entry set amount = 99", "delete from ledger_entry"):
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                async with brand_session(role, api.brand_id) as session:
+                    await session.execute(text(statement))
+
+    assert [entry["amount"] for entry in await ledger(api)] == [10]

@@ -1,0 +1,151 @@
+"""The stores' race follows from the ledger."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from account_svc.use_cases.incentives import fold_standings
+from shared.access import Role
+from shared.database import Sessions
+from shared.events.lead import DealWon
+from shared.ids import uuid7
+from shared.inbox import Inbox
+from tests.account_svc.earning import (
+    AT,
+    accepted,
+    deal,
+    deliver,
+    envelope,
+    lead_voided,
+    ledger,
+    make_rule,
+    race,
+)
+from tests.account_svc.making import Api, Json, make_staff, make_unit
+
+
+async def test_a11_a_voided_lead_moves_the_ranking_back(
+    api: Api, inbox: Inbox, worker_sessions: Sessions
+) -> None:
+    first, second = [await make_staff(api) for _ in range(2)]
+    await make_rule(api)
+    lead_ids = [uuid7() for _ in range(3)]
+    taken = [accepted(first, lead_ids[0]), accepted(second, lead_ids[1])]
+    sent = await deliver(api, inbox, *taken, accepted(second, lead_ids[2]))
+    before = await race(api, worker_sessions)
+
+    void = envelope(api.brand_id, lead_voided(lead_ids[2]), version=sent[2].version + 1)
+    await inbox.take([void])
+    after_one = await race(api, worker_sessions)
+    void = envelope(api.brand_id, lead_voided(lead_ids[1]), version=sent[1].version + 1)
+    await inbox.take([void])
+    after_two = await race(api, worker_sessions)
+
+    def order(standings: Sequence[Json]) -> list[tuple[int, str, int, int]]:
+        return [
+            (one["rank"], one["store_id"], one["points"], one["accepted_leads"])
+            for one in standings
+        ]
+
+    one, two = first["unit_id"], second["unit_id"]
+    assert order(before) == [(1, two, 20, 2), (2, one, 10, 1)]
+    assert sorted(order(after_one)) == sorted([(1, one, 10, 1), (1, two, 10, 1)])
+    assert order(after_two) == [(1, one, 10, 1), (2, two, 0, 0)]
+
+
+async def test_a11_a_team_runs_for_its_store_and_head_office_does_not_run(
+    api: Api, inbox: Inbox, worker_sessions: Sessions
+) -> None:
+    store = await make_unit(api)
+    team = await make_unit(api, store, kind="team")
+    in_team, in_office = await make_staff(api, team), await make_staff(api, await api.root())
+    await make_rule(api)
+
+    await deliver(api, inbox, accepted(in_team), accepted(in_office))
+
+    standings = await race(api, worker_sessions)
+    assert [(one["store_id"], one["points"]) for one in standings] == [(store["id"], 10)]
+    assert len(await ledger(api)) == 2
+
+
+async def test_a11_a_month_is_compared_with_the_stores_own_month_before(
+    api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    october = AT - timedelta(days=31)
+
+    await deliver(
+        api, inbox, accepted(seller, at=october), *(accepted(seller, at=AT) for _ in range(2))
+    )
+
+    (standing,) = await race(api, worker_sessions)
+    assert (standing["points"], standing["previous_points"]) == (20, 10)
+    (before,) = await race(api, worker_sessions, "2026-10")
+    assert (before["points"], before["previous_points"]) == (10, 0)
+
+
+async def test_a11_equal_points_are_told_apart_by_deals_then_share_the_rank(
+    api: Api, inbox: Inbox, worker_sessions: Sessions
+) -> None:
+    sellers = [await make_staff(api) for _ in range(4)]
+    await make_rule(api)
+    await make_rule(api, trigger="deal_won")
+
+    await deliver(
+        api,
+        inbox,
+        DealWon(**deal(sellers[3], uuid7()), closed_at=AT),
+        *(accepted(seller) for seller in sellers[:3]),
+    )
+
+    standings = await race(api, worker_sessions)
+    assert [one["rank"] for one in standings] == [1, 2, 2, 2]
+    assert standings[0]["store_id"] == sellers[3]["unit_id"]
+    first = await api.get("/race", period="2026-11", first=3)
+    rest = await api.get("/race", period="2026-11", first=3, after=first["page"]["end_cursor"])
+    assert [*first["items"], *rest["items"]] == standings
+
+
+async def test_a11_two_workers_fold_the_race_without_counting_twice(
+    api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    await deliver(api, inbox, *(accepted(seller) for _ in range(5)))
+
+    await asyncio.gather(*(fold_standings(worker_sessions) for _ in range(4)))
+
+    (standing,) = await race(api, worker_sessions)
+    assert (standing["points"], standing["accepted_leads"]) == (50, 5)
+
+
+async def test_g2_the_ledger_is_seen_by_extent_and_the_race_by_all(
+    api: Api, inbox: Inbox, worker_sessions: Sessions
+) -> None:
+    mine, theirs = await make_staff(api), await make_staff(api)
+    await make_rule(api)
+    await deliver(api, inbox, accepted(mine), accepted(theirs))
+    entries = await ledger(api)
+    seller = api.acting(Role.KOS, staff_id=mine["id"])
+    manager = api.acting(Role.STORE_MANAGER, unit_ids=(theirs["unit_id"],))
+
+    assert await ledger(seller) == [entries[0]]
+    assert await ledger(manager) == [entries[1]]
+    assert (await api.get("/ledger", unit_id=mine["unit_id"]))["items"] == [entries[0]]
+    assert await seller.by_ids("/ledger", *(entry["id"] for entry in entries)) == {
+        "items": [entries[0]],
+        "missing": [entries[1]["id"]],
+    }
+    assert len(await race(seller, worker_sessions)) == 2
+
+
+async def test_g2_a_brand_earns_and_races_by_itself(
+    api: Api, other_api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    await make_rule(other_api, amount=77)
+
+    await deliver(api, inbox, accepted(seller))
+
+    assert [entry["amount"] for entry in await ledger(api)] == [10]
+    assert await ledger(other_api) == []
+    assert await race(other_api, worker_sessions) == []
