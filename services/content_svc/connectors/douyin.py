@@ -64,8 +64,10 @@ class Douyin:
                 video_id = await self._upload(job)
                 if video_id is None:
                     return Refused("media_missing")
-                await job.remember({"video_id": video_id})
             if item_id is None:
+                # Committed first, so that whoever goes on after us can look the item up; it also
+                # stops us here if our claim is lost.
+                await job.remember({"video_id": video_id})
                 item_id = await self._create(job, video_id)
             await job.remember({"item_id": item_id})
             return InReview(item_id)

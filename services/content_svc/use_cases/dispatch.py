@@ -52,7 +52,7 @@ from shared.timers import Due
 
 LARGEST_ATTEMPTS = 8
 HAND_OFF_SIZE = 1000
-_WORK_SECONDS = 20
+_WORK_SECONDS = 5
 _LONGEST_BACKOFF_SECONDS = 600.0
 _IDLE = timedelta(minutes=1)
 _SHORTEST_PAUSE = timedelta(milliseconds=200)

@@ -23,7 +23,7 @@ from shared.timers import Due
 RECHECK = "draft.recheck"
 RULES_CHANGED = "rules_changed"
 _SIZE = 200
-_WORK_SECONDS = 20
+_WORK_SECONDS = 5
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 
