@@ -142,14 +142,17 @@ async def _claim(sessions: Sessions, kinds: list[str], running: list[UUID]) -> S
 
 
 async def _renew(sessions: Sessions, running: list[UUID]) -> None:
+    """Renew the claims, but of those that are just being finished or set anew."""
     if not running:
         return
     async with sessions.begin() as session:
-        await session.execute(
-            update(TimerRow)
-            # one that has been finished meanwhile is claimed by nobody
+        claimed = (
+            select(TimerRow.id)
             .where(TimerRow.id.in_(running), TimerRow.claimed_until.is_not(None))
-            .values(claimed_until=now() + _CLAIM)
+            .with_for_update(skip_locked=True)
+        )
+        await session.execute(
+            update(TimerRow).where(TimerRow.id.in_(claimed)).values(claimed_until=now() + _CLAIM)
         )
 
 

@@ -62,7 +62,11 @@ async def build(
         chunk=1,
     )
     subscriptions = consumer(
-        name="lead_svc.webhooks", topics=webhooks.TOPICS, handlers=webhooks.HANDLERS
+        name="lead_svc.webhooks",
+        topics=webhooks.TOPICS,
+        handlers=webhooks.HANDLERS,
+        # each event locks its endpoint's one timer, which a longer transaction would hold up
+        chunk=1,
     )
     client = await stack.enter_async_context(create_client(settings.target_policy))
     handlers = {
