@@ -12,6 +12,7 @@ from gateway.settings import Settings
 from shared.logs import configure_logs
 from shared.tracing import start_tracing
 
+DRAIN_SECONDS = 5
 SDL = Path(__file__).with_name("schema.graphql")
 
 
@@ -40,6 +41,8 @@ def serve(settings: Settings) -> None:
             http="httptools",
             ws="websockets-sansio",
             lifespan="on",
+            # Subscriptions never end by themselves.
+            timeout_graceful_shutdown=DRAIN_SECONDS,
             access_log=False,
             log_config=None,
         )

@@ -161,7 +161,10 @@ async def verify_api_key(upstream: Upstream, key: str, gateway: Caller) -> bytes
 
 
 async def _console(_: Request) -> Response:
-    return FileResponse(CONSOLE / "index.html")
+    return FileResponse(
+        CONSOLE / "index.html",
+        headers={"Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'"},
+    )
 
 
 async def _schema(_: Request) -> Response:

@@ -115,7 +115,7 @@ class Feed:
                     await consumer.position(partition)
                 self.is_live.set()
                 async for record in consumer:
-                    self._dispatch(record)
+                    self.dispatch(record)
             except KafkaError as error:
                 log.warning("feed_interrupted", error=type(error).__name__)
             finally:
@@ -128,7 +128,8 @@ class Feed:
         if not self.is_live.is_set():
             raise ConnectionError("the feed is not connected")
 
-    def _dispatch(self, record: ConsumerRecord) -> None:
+    def dispatch(self, record: ConsumerRecord) -> None:
+        """Offer a record to the listeners of its brand; a broken one is nobody's here."""
         letter = envelope.read(record)
         if letter.problem is not None or letter.brand_id is None or letter.occurred_at is None:
             return  # the services' consumers park it; a live view has nothing to show

@@ -144,12 +144,16 @@ async def test_sdl_console_health_and_metrics_are_served(
 ) -> None:
     sdl = await http.get("/schema.graphql")
     console = await http.get("/")
+    script = await http.get("/console/console.js")
     healthy = await http.get("/healthz")
     ready = await http.get("/readyz")
     metrics = await http.get("/metrics")
 
     assert "type Lead implements Node {" in sdl.text
     assert console.headers["content-type"].startswith("text/html")
+    assert '<script src="/console/console.js" type="module">' in console.text
+    assert "http://" not in console.text + script.text
+    assert "https://" not in console.text + script.text
     assert healthy.json() == {"status": "alive"}
     assert ready.status_code == 503
     assert ready.json()["checks"] == {
