@@ -10,6 +10,15 @@ from deploy.local import identity
 from deploy.local.databases import SERVICES, Service, ServiceUrls
 from deploy.local.settings import HOST, StackSettings
 
+# what suits the embedded stack but may be set otherwise; where things are is not among it
+TUNING = {
+    # the subscriber of the demo listens on the loopback interface
+    "KOS_WEBHOOK_ALLOW_PRIVATE": "true",
+    # the sandbox reviews within two seconds, and its figures grow within a minute
+    "CONTENT_REVIEW_POLL_SECONDS": "2",
+    "CONTENT_MEASURE_FIRST_SECONDS": "10",
+}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -55,9 +64,7 @@ def service_env(settings: StackSettings, service: Service, urls: ServiceUrls) ->
         values["INTAKE_DATABASE_URL"] = urls.intake
     if service == "content":
         values |= _content(settings)
-    # the subscriber of the demo listens on the loopback interface
-    development = {"KOS_WEBHOOK_ALLOW_PRIVATE": "true"}
-    return {**os.environ, **development, **_prefixed(service.upper(), values)}
+    return {**TUNING, **os.environ, **_prefixed(service.upper(), values)}
 
 
 def _content(settings: StackSettings) -> dict[str, object]:
@@ -67,9 +74,6 @@ def _content(settings: StackSettings) -> dict[str, object]:
         "ASSET_STORE_URL": (settings.home / "assets").absolute().as_uri(),
         "DOUYIN_URL": f"http://{sandbox}",
         "WECOM_URL": f"http://{sandbox}",
-        # the sandbox reviews within two seconds, and its figures grow within a minute
-        "REVIEW_POLL_SECONDS": 2,
-        "MEASURE_FIRST_SECONDS": 10,
         "HANDOFF_HOSTS": json.dumps({"xiaohongshu": [sandbox], "channels": [sandbox]}),
     }
 
