@@ -2,6 +2,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import asyncpg
+import pytest
+
+from deploy.local.databases import ServiceUrls
 from lead_svc.settings import Settings
 from lead_svc.worker import build
 from shared.events import TOPICS
@@ -15,6 +19,16 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -
             await asyncio.sleep(0.05)
 
 
+@pytest.fixture
+async def quiet_database(lead_database: ServiceUrls) -> None:
+    """Other tests leave announcements and timers behind; a worker would take them up."""
+    for url, table in ((lead_database.relay, "outbox"), (lead_database.worker, "timer")):
+        connection = await asyncpg.connect(url)
+        await connection.execute(f"delete from {table}")
+        await connection.close()
+
+
+@pytest.mark.usefixtures("quiet_database")
 async def test_l7_a_captured_lead_reaches_a_seller_and_moves_on_over_kafka(
     brand: Brand, store: Store, settings: Settings, kafka_bootstrap: str
 ) -> None:
