@@ -1,12 +1,12 @@
 """`python -m account_svc api | worker | migrate | openapi [--check]`."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
 import orjson
 import uvicorn
+import uvloop
 
 from account_svc.app import create_app
 from account_svc.settings import Settings
@@ -31,7 +31,7 @@ def main() -> int:
     if arguments.command == "api":
         serve(Settings())
     elif arguments.command == "worker":
-        asyncio.run(run_worker("account_svc-worker", Settings(), build))
+        uvloop.run(run_worker("account_svc-worker", Settings(), build))
     elif arguments.command == "migrate":
         migrations.upgrade("account", Settings().migration_database_url)
     else:

@@ -1,12 +1,12 @@
 """`python -m content_svc api | worker | migrate | openapi [--check]`."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
 import orjson
 import uvicorn
+import uvloop
 
 from content_svc.app import create_app
 from content_svc.settings import Settings
@@ -31,7 +31,7 @@ def main() -> int:
     if arguments.command == "api":
         serve(Settings())
     elif arguments.command == "worker":
-        asyncio.run(run_worker("content_svc-worker", Settings(), build))
+        uvloop.run(run_worker("content_svc-worker", Settings(), build))
     elif arguments.command == "migrate":
         migrations.upgrade("content", Settings().migration_database_url)
     else:

@@ -1,11 +1,11 @@
 """`python -m lead_svc api | worker | migrate | openapi [--check]`."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from lead_svc.app import create_app, describe_api
 from lead_svc.settings import Settings
@@ -32,7 +32,7 @@ def main() -> int:
     if arguments.command == "api":
         _serve(settings)
     elif arguments.command == "worker":
-        asyncio.run(run_worker("lead_svc-worker", settings, build))
+        uvloop.run(run_worker("lead_svc-worker", settings, build))
     else:
         migrations.upgrade("lead", settings.migration_database_url)
     return 0
