@@ -1,16 +1,25 @@
 """Platform authorisations over HTTP: taken in, never read back."""
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from content_svc.access import MATRIX
+from content_svc.connectors.tokens import Renewed
 from content_svc.models import Authorization
 from content_svc.repository.reading import Conditions, optional, read_page
-from content_svc.schemas.posts import AuthorizationIn, AuthorizationOut
+from content_svc.schemas.posts import (
+    AuthorizationIn,
+    AuthorizationOut,
+    DouyinAuthorizationIn,
+    WecomAuthorizationIn,
+)
 from content_svc.use_cases import authorizations as use_cases
 from shared.access import Principal
+from shared.clock import now
+from shared.events.account import Platform
 from shared.web import CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(tags=["authorizations"])
@@ -50,4 +59,33 @@ async def grant_authorization(
     principal: Annotated[Principal, Depends(MATRIX.allow("authorization.grant"))],
 ) -> Authorization:
     """Replaces what the account, or the brand's app, had before."""
-    return await use_cases.grant_authorization(session, request.state.tokens, principal, body)
+    settings, renewed = _split(body)
+    return await use_cases.grant_authorization(
+        session,
+        request.state.tokens,
+        principal,
+        platform=Platform(body.platform),
+        account_id=body.account_id,
+        settings=settings,
+        renewed=renewed,
+    )
+
+
+def _split(
+    body: DouyinAuthorizationIn | WecomAuthorizationIn,
+) -> tuple[dict[str, Any], Renewed]:
+    """What is no secret, and what is sealed."""
+    at = now()
+    if isinstance(body, WecomAuthorizationIn):
+        settings = {"corp_id": body.corp_id, "deliver_by": body.deliver_by}
+        # No token yet: the first call fetches one.
+        return settings, Renewed({"secret": body.secret.get_secret_value()}, at)
+    refresh_ends = at + timedelta(seconds=body.refresh_expires_in)
+    credentials = {
+        "access_token": body.access_token.get_secret_value(),
+        "refresh_token": body.refresh_token.get_secret_value(),
+        "refresh_expires_at": refresh_ends.timestamp(),
+    }
+    settings = {"client_key": body.client_key, "open_id": body.open_id}
+    ends = at + timedelta(seconds=body.expires_in)
+    return settings, Renewed(credentials, ends, refresh_ends)

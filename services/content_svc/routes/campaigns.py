@@ -62,7 +62,11 @@ async def create_campaign(
     principal: Annotated[Principal, Depends(MATRIX.allow("campaign.create"))],
 ) -> CampaignOut:
     campaign = await use_cases.create_campaign(
-        session, principal.brand_id, body, actor=principal.actor
+        session,
+        principal.brand_id,
+        **body.model_dump(exclude={"target"}),
+        **body.target.model_dump(),
+        actor=principal.actor,
     )
     return await _shape(session, campaign)
 

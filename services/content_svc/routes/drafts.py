@@ -67,7 +67,15 @@ async def write_draft(
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("draft.write"))],
 ) -> Draft:
-    return await use_cases.write_draft(session, principal, body)
+    return await use_cases.write_draft(
+        session,
+        principal,
+        body.account_id,
+        campaign_id=body.campaign_id,
+        title=body.title,
+        text=body.text,
+        asset_ids=body.asset_ids,
+    )
 
 
 @commands.post("/drafts/{draft_id}/revise", response_model=DraftOut)
@@ -77,7 +85,9 @@ async def revise_draft(
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("draft.revise"))],
 ) -> Draft:
-    return await use_cases.revise_draft(session, principal, draft_id, body)
+    return await use_cases.revise_draft(
+        session, principal, draft_id, title=body.title, text=body.text
+    )
 
 
 @commands.post("/drafts/{draft_id}/approve", response_model=DraftOut)

@@ -215,7 +215,13 @@ async def add_template(
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("template.add"))],
 ) -> Template:
-    return await use_cases.add_template(session, principal.brand_id, body, actor=principal.actor)
+    return await use_cases.add_template(
+        session,
+        principal.brand_id,
+        **body.model_dump(exclude={"slots"}),
+        slots=[slot.model_dump(mode="json") for slot in body.slots],
+        actor=principal.actor,
+    )
 
 
 @reads.get("/content-policy", response_model=ContentPolicyOut)
@@ -238,7 +244,7 @@ async def set_content_policy(
 ) -> ContentPolicyOut:
     """New drafts are measured by it, and what is scheduled is measured again."""
     policy = await use_cases.set_content_policy(
-        session, principal.brand_id, body, actor=principal.actor
+        session, principal.brand_id, **body.model_dump(), actor=principal.actor
     )
     return ContentPolicyOut.model_validate(policy, from_attributes=True)
 

@@ -19,12 +19,14 @@ from content_svc.schemas.posts import (
     HandoffOut,
     ImportMetricsIn,
     ImportMetricsOut,
+    MetricIn,
     MetricsOut,
     PostOut,
     WithdrawPostIn,
 )
 from content_svc.settings import Settings
 from content_svc.use_cases import posts as use_cases
+from content_svc.use_cases.measuring import Report
 from shared.access import Principal
 from shared.database import brand_session
 from shared.events.account import Platform
@@ -113,7 +115,10 @@ async def import_metrics(
     principal: Annotated[Principal, Depends(MATRIX.allow("post.measure"))],
 ) -> ImportMetricsOut:
     """A repeat changes nothing; totals go down only by a correction."""
-    return await use_cases.import_metrics(session, principal, body)
+    result = await use_cases.import_metrics(
+        session, principal, [_report(item) for item in body.items]
+    )
+    return ImportMetricsOut.model_validate(result)
 
 
 async def shape_post(session: AsyncSession, post: Post, settings: Settings) -> PostOut:
@@ -150,6 +155,18 @@ async def shape_post(session: AsyncSession, post: Post, settings: Settings) -> P
         ),
         delivery=None if post.delivery is None else DeliveryOut(**post.delivery),
         version=post.version,
+    )
+
+
+def _report(item: MetricIn) -> Report:
+    told = item.model_dump(include=set(FIGURES), exclude_none=True)
+    return Report(
+        post_id=item.post_id,
+        platform=item.platform,
+        platform_post_id=item.platform_post_id,
+        measured_at=item.measured_at,
+        figures=told,
+        is_correction=item.is_correction,
     )
 
 

@@ -98,13 +98,13 @@ class ImportMetricsIn(In):
     items: Annotated[list[MetricIn], Field(min_length=1, max_length=500)]
 
 
-class MetricRefusal(BaseModel):
+class MetricRefusal(Out):
     position: int
     field: str
     reason: str
 
 
-class ImportMetricsOut(BaseModel):
+class ImportMetricsOut(Out):
     taken: int
     changed: int
     refused: list[MetricRefusal]

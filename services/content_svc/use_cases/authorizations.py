@@ -12,7 +12,6 @@ from content_svc.connectors.douyin import Douyin
 from content_svc.connectors.tokens import Renewed, TokenBook
 from content_svc.models import Authorization, AuthorizationStatus
 from content_svc.repository import authorizations, directory
-from content_svc.schemas.posts import DouyinAuthorizationIn, WecomAuthorizationIn
 from shared import audit, timers
 from shared.access import Principal
 from shared.clock import now
@@ -31,31 +30,37 @@ async def grant_authorization(
     session: AsyncSession,
     tokens: TokenBook,
     principal: Principal,
-    body: DouyinAuthorizationIn | WecomAuthorizationIn,
+    *,
+    platform: Platform,
+    account_id: UUID | None,
+    settings: dict[str, Any],
+    renewed: Renewed,
 ) -> Authorization:
-    """Seal credentials; those the account (or the brand's app) had before are replaced."""
-    platform = Platform(body.platform)
-    if body.account_id is not None:
+    """Seal credentials; those the account (or the brand's app) had before are replaced.
+
+    `settings` are what is no secret among them.
+    """
+    if account_id is not None:
         account = await directory.get_account(
-            session, principal.brand_id, body.account_id, principal.extent
+            session, principal.brand_id, account_id, principal.extent
         )
         if account.platform is not platform:
             raise Invalid(f"the account is on {account.platform}", field="/account_id")
     row = await authorizations.find_authorization(
-        session, principal.brand_id, platform, body.account_id, for_update=True
+        session, principal.brand_id, platform, account_id, for_update=True
     )
     if row is None:
         row = Authorization(
             id=uuid7(),
             brand_id=principal.brand_id,
             platform=platform,
-            account_id=body.account_id,
+            account_id=account_id,
             token_version=0,
             created_at=now(),
         )
     row.status = AuthorizationStatus.ACTIVE
     row.lease_id = row.lease_until = None
-    row.settings, renewed = _split(body)
+    row.settings = settings
     await tokens.store(session, row, renewed)
     session.add(row)
     row.expires_at = renewed.expires_at
@@ -68,31 +73,11 @@ async def grant_authorization(
         actor=principal.actor,
         action="authorization.grant",
         subject=typed("brand", principal.brand_id)
-        if body.account_id is None
-        else typed("acct", body.account_id),
+        if account_id is None
+        else typed("acct", account_id),
         platform=platform.value,
     )
     return row
-
-
-def _split(
-    body: DouyinAuthorizationIn | WecomAuthorizationIn,
-) -> tuple[dict[str, Any], Renewed]:
-    """What is no secret, and what is sealed."""
-    at = now()
-    if isinstance(body, WecomAuthorizationIn):
-        settings = {"corp_id": body.corp_id, "deliver_by": body.deliver_by}
-        # No token yet: the first call fetches one.
-        return settings, Renewed({"secret": body.secret.get_secret_value()}, at)
-    refresh_ends = at + timedelta(seconds=body.refresh_expires_in)
-    credentials = {
-        "access_token": body.access_token.get_secret_value(),
-        "refresh_token": body.refresh_token.get_secret_value(),
-        "refresh_expires_at": refresh_ends.timestamp(),
-    }
-    settings = {"client_key": body.client_key, "open_id": body.open_id}
-    ends = at + timedelta(seconds=body.expires_in)
-    return settings, Renewed(credentials, ends, refresh_ends)
 
 
 @dataclass(frozen=True, slots=True)

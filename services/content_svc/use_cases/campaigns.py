@@ -1,5 +1,6 @@
 """The life of a campaign as head office sees it: create, launch, pause, resume, stop."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,13 +9,13 @@ from content_svc import rendering
 from content_svc.errors import NobodyTargeted
 from content_svc.models import AssetKind, Campaign, CampaignStatus, Template
 from content_svc.repository import campaigns, library
-from content_svc.schemas.campaigns import CampaignIn
 from shared import audit, outbox, timers
 from shared.clock import now
 from shared.errors import Invalid
 from shared.events.account import Platform
 from shared.events.content import (
     CampaignLaunched,
+    CampaignMode,
     CampaignPaused,
     CampaignResumed,
     CampaignStopped,
@@ -27,27 +28,42 @@ WITHDRAW = "campaign.withdraw"
 
 
 async def create_campaign(
-    session: AsyncSession, brand_id: UUID, body: CampaignIn, *, actor: str
+    session: AsyncSession,
+    brand_id: UUID,
+    *,
+    code: str,
+    name: str,
+    mode: CampaignMode,
+    template_id: UUID,
+    asset_ids: list[UUID],
+    unit_ids: list[UUID],
+    platforms: list[Platform],
+    persona_kinds: list[str],
+    slot_values: dict[str, str],
+    starts_at: datetime,
+    ends_at: datetime,
+    posts_per_account_gap_minutes: int,
+    actor: str,
 ) -> Campaign:
-    template = await library.get_template(session, brand_id, body.template_id)
-    await library.list_assets(session, brand_id, body.asset_ids)
-    rendering.require_given(rendering.read_slots(template.slots), body.slot_values)
+    template = await library.get_template(session, brand_id, template_id)
+    await library.list_assets(session, brand_id, asset_ids)
+    rendering.require_given(rendering.read_slots(template.slots), slot_values)
     campaign = Campaign(
         id=uuid7(),
         brand_id=brand_id,
         version=0,
-        code=body.code,
-        name=body.name,
-        mode=body.mode,
-        template_id=body.template_id,
-        asset_ids=body.asset_ids,
-        unit_ids=body.target.unit_ids,
-        platforms=_platforms(body, template),
-        persona_kinds=body.target.persona_kinds,
-        slot_values=body.slot_values,
-        starts_at=body.starts_at,
-        ends_at=body.ends_at,
-        posts_per_account_gap_minutes=body.posts_per_account_gap_minutes,
+        code=code,
+        name=name,
+        mode=mode,
+        template_id=template_id,
+        asset_ids=asset_ids,
+        unit_ids=unit_ids,
+        platforms=_platforms(platforms, template),
+        persona_kinds=persona_kinds,
+        slot_values=slot_values,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        posts_per_account_gap_minutes=posts_per_account_gap_minutes,
         status=CampaignStatus.DRAFT,
         is_compiled=False,
         compiled_through=None,
@@ -121,9 +137,9 @@ async def stop_campaign(
     return campaign
 
 
-def _platforms(body: CampaignIn, template: Template) -> list[str]:
+def _platforms(platforms: list[Platform], template: Template) -> list[str]:
     """The target's platforms; a template made for one platform narrows them to it."""
-    wanted = [str(platform) for platform in body.target.platforms]
+    wanted = [str(platform) for platform in platforms]
     if template.platform is None:
         return wanted
     if wanted and template.platform not in wanted:

@@ -14,7 +14,6 @@ from content_svc.errors import (
 from content_svc.models import AccountEntry, Campaign, CampaignStatus, Draft, DraftStatus, Post
 from content_svc.modes import POLICIES, require_own_text_allowed, require_revision_allowed
 from content_svc.repository import campaigns, directory, library
-from content_svc.schemas.campaigns import DraftIn, ReviseDraftIn
 from content_svc.use_cases.campaigns import DISPATCH
 from content_svc.use_cases.planning import events_of, new_post, status_after
 from shared import audit, outbox, timers
@@ -27,34 +26,43 @@ from shared.ids import typed, uuid7
 _REVIEWED_WITHOUT_CAMPAIGN = frozenset({Verdict.REVIEW})
 
 
-async def write_draft(session: AsyncSession, principal: Principal, body: DraftIn) -> Draft:
+async def write_draft(
+    session: AsyncSession,
+    principal: Principal,
+    account_id: UUID,
+    *,
+    campaign_id: UUID | None,
+    title: str,
+    text: str,
+    asset_ids: list[UUID],
+) -> Draft:
     """A seller's own text for an account; checked at once."""
     brand_id = principal.brand_id
-    account = await directory.get_account(session, brand_id, body.account_id, principal.extent)
+    account = await directory.get_account(session, brand_id, account_id, principal.extent)
     campaign = None
-    if body.campaign_id is not None:
-        campaign = await campaigns.get_campaign(session, brand_id, body.campaign_id)
+    if campaign_id is not None:
+        campaign = await campaigns.get_campaign(session, brand_id, campaign_id)
         require_own_text_allowed(campaign.mode)
     draft = Draft(
         id=uuid7(),
         brand_id=brand_id,
         version=0,
-        campaign_id=body.campaign_id,
-        account_id=body.account_id,
+        campaign_id=campaign_id,
+        account_id=account_id,
         is_planned=False,
-        asset_ids=body.asset_ids,
+        asset_ids=asset_ids,
         locked=[],
         created_at=now(),
     )
-    await library.list_assets(session, brand_id, body.asset_ids)
-    await _check(session, draft, campaign, account.platform, body.title, body.text)
+    await library.list_assets(session, brand_id, asset_ids)
+    await _check(session, draft, campaign, account.platform, title, text)
     session.add(draft)
     _record(session, draft, principal, "draft.write")
     return draft
 
 
 async def revise_draft(
-    session: AsyncSession, principal: Principal, draft_id: UUID, body: ReviseDraftIn
+    session: AsyncSession, principal: Principal, draft_id: UUID, *, title: str, text: str
 ) -> Draft:
     """Reword a draft that has not been scheduled; a planned one that passes is scheduled."""
     brand_id = principal.brand_id
@@ -63,10 +71,10 @@ async def revise_draft(
     campaign = None
     if draft.campaign_id is not None:
         campaign = await campaigns.get_campaign(session, brand_id, draft.campaign_id)
-        require_revision_allowed(campaign.mode, draft.locked, body.text)
+        require_revision_allowed(campaign.mode, draft.locked, text)
     if draft.status is DraftStatus.WITHDRAWN or await campaigns.has_post(session, draft):
         raise DraftNotInState("the draft is withdrawn or has a post")
-    await _check(session, draft, campaign, account.platform, body.title, body.text)
+    await _check(session, draft, campaign, account.platform, title, text)
     await _take_place(session, draft, campaign, account)
     _record(session, draft, principal, "draft.revise")
     return draft

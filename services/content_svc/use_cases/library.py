@@ -1,5 +1,7 @@
 """Adding to the library and setting what every text is held to."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from content_svc import rendering
 from content_svc.models import Asset, ContentPolicy, Template
 from content_svc.repository import library
-from content_svc.schemas.library import ContentPolicyIn, TemplateIn
 from content_svc.use_cases.rechecking import RECHECK
 from shared import audit, timers
 from shared.clock import now
+from shared.events.account import Platform
 from shared.ids import typed, uuid7
 
 
@@ -22,22 +24,29 @@ async def add_asset(session: AsyncSession, asset: Asset, *, actor: str) -> Asset
 
 
 async def add_template(
-    session: AsyncSession, brand_id: UUID, body: TemplateIn, *, actor: str
+    session: AsyncSession,
+    brand_id: UUID,
+    *,
+    name: str,
+    platform: Platform | None,
+    stage: str | None,
+    tags: list[str],
+    title: str,
+    body: str,
+    slots: list[dict[str, Any]],
+    actor: str,
 ) -> Template:
-    slots = [slot.model_dump(mode="json") for slot in body.slots]
-    rendering.require_well_formed(
-        rendering.Source(body.title, body.body, rendering.read_slots(slots))
-    )
+    rendering.require_well_formed(rendering.Source(title, body, rendering.read_slots(slots)))
     template = Template(
         id=uuid7(),
         brand_id=brand_id,
         version=1,
-        name=body.name,
-        platform=body.platform,
-        stage=body.stage,
-        tags=body.tags,
-        title=body.title,
-        body=body.body,
+        name=name,
+        platform=platform,
+        stage=stage,
+        tags=tags,
+        title=title,
+        body=body,
         slots=slots,
         created_at=now(),
     )
@@ -47,14 +56,21 @@ async def add_template(
 
 
 async def set_content_policy(
-    session: AsyncSession, brand_id: UUID, body: ContentPolicyIn, *, actor: str
+    session: AsyncSession,
+    brand_id: UUID,
+    *,
+    industry: str,
+    never_words: Mapping[str, str],
+    competitor_words: list[str],
+    evidence: list[str],
+    actor: str,
 ) -> ContentPolicy:
     policy = ContentPolicy(
         brand_id=brand_id,
-        industry=body.industry,
-        never_words=dict(body.never_words),
-        competitor_words=body.competitor_words,
-        evidence=body.evidence,
+        industry=industry,
+        never_words=dict(never_words),
+        competitor_words=competitor_words,
+        evidence=evidence,
         updated_at=now(),
     )
     await library.put_policy(session, policy)

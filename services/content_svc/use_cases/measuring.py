@@ -14,7 +14,6 @@ from content_svc.errors import PostNotFound
 from content_svc.models import Post, PostMetric, PostStatus
 from content_svc.repository import directory, posts
 from content_svc.repository.posts import FIGURES
-from content_svc.schemas.posts import MetricIn
 from content_svc.settings import Settings
 from shared import outbox
 from shared.access import Extent
@@ -26,7 +25,6 @@ from shared.timers import Due
 
 MEASURE = "post.measure"
 _LONGEST_PAUSE = timedelta(days=1)
-_WHOLE_BRAND = Extent(unit_ids=None, staff_id=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,20 @@ class Measurer:
         return min(max(now() - post.published_at, first), _LONGEST_PAUSE)
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Totals of one post at one time, named by its id or by the platform's."""
+
+    post_id: UUID | None
+    platform: Platform | None
+    platform_post_id: str | None
+    measured_at: datetime
+    figures: Mapping[str, int]
+    is_correction: bool
+
+
 async def import_report(
-    session: AsyncSession, brand_id: UUID, item: MetricIn, extent: Extent = _WHOLE_BRAND
+    session: AsyncSession, brand_id: UUID, item: Report, extent: Extent
 ) -> bool:
     """Take one imported report in; True when the totals changed. Raises PostNotFound."""
     post_id = item.post_id
@@ -105,12 +115,11 @@ async def import_report(
         session, brand_id, extent, unit_id=post.unit_id, staff_id=post.staff_id
     ):
         raise PostNotFound("no such post", field="/post_id")
-    figures = {name: value for name in FIGURES if (value := getattr(item, name)) is not None}
     return await take_report(
         session,
         post,
         item.measured_at,
-        figures,
+        item.figures,
         source="import",
         is_correction=item.is_correction,
     )

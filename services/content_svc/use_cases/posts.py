@@ -1,5 +1,6 @@
 """What people do with single posts: prove a handoff, take a post back, import figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,10 +17,10 @@ from content_svc.errors import (
 )
 from content_svc.models import Post, PostStatus
 from content_svc.repository import campaigns, directory, posts
-from content_svc.schemas.posts import ImportMetricsIn, ImportMetricsOut, MetricRefusal
 from content_svc.settings import Settings
 from content_svc.use_cases import dispatch, measuring
 from content_svc.use_cases.campaigns import DISPATCH
+from content_svc.use_cases.measuring import Report
 from shared import audit, outbox, timers
 from shared.access import Principal
 from shared.clock import now
@@ -140,20 +141,34 @@ async def withdraw_post(
     return post
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedReport:
+    position: int
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    taken: int
+    changed: int
+    refused: list[RefusedReport]
+
+
 async def import_metrics(
-    session: AsyncSession, principal: Principal, body: ImportMetricsIn
-) -> ImportMetricsOut:
+    session: AsyncSession, principal: Principal, reports: Sequence[Report]
+) -> ImportResult:
     """Take each report in on its own: one for an unknown post is refused, the rest counts."""
     changed = 0
-    refused: list[MetricRefusal] = []
-    for position, item in enumerate(body.items):
+    refused: list[RefusedReport] = []
+    for position, item in enumerate(reports):
         try:
             changed += await measuring.import_report(
                 session, principal.brand_id, item, principal.extent
             )
         except ServiceError as refusal:
             refused.append(
-                MetricRefusal(
+                RefusedReport(
                     position=position,
                     field=f"/items/{position}{refusal.field or ''}",
                     reason=refusal.message,
@@ -164,9 +179,9 @@ async def import_metrics(
         actor=principal.actor,
         action="post.measure",
         subject=typed("brand", principal.brand_id),
-        reports=len(body.items),
+        reports=len(reports),
     )
-    return ImportMetricsOut(taken=len(body.items) - len(refused), changed=changed, refused=refused)
+    return ImportResult(taken=len(reports) - len(refused), changed=changed, refused=refused)
 
 
 async def _look_at_campaign(session: AsyncSession, post: Post) -> None:
