@@ -170,6 +170,8 @@ class AccountRegistered(AccountEvent):
     persona_kind: str | None = None
     display_name: str | None = None
     """The name the public sees; None for accounts that go by their handle."""
+    platform_id: str | None = None
+    """What the platform calls the account in its hooks, as Douyin's open_id."""
     status: AccountStatus
 
 

@@ -198,6 +198,7 @@ class Brand:
                 account_id=account_id,
                 platform=platform,
                 handle=handle,
+                platform_id=f"id-of-{handle}",
                 domain="public",
                 seat="kos",
                 unit_id=unit_id,

@@ -331,6 +331,8 @@ async def test_l4_a_touchpoint_older_than_thirty_days_earns_nothing(
     [
         ({"post_url": "{url}/?share=1#top"}, ("post", "account", "store")),
         ({"account_handle": "handle"}, (None, "account", "store")),
+        # A platform that names the account by its own id, as Douyin does.
+        ({"account_handle": "id-of-handle"}, (None, "account", "store")),
         ({"store_code": "S1"}, (None, None, "store")),
         ({"channel_code": "S1"}, (None, None, "store")),
     ],

@@ -87,6 +87,8 @@ class Account(OfBrand, Aggregate, Base):
 
     platform: Mapped[Platform]
     handle: Mapped[str]
+    platform_id: Mapped[str | None]
+    """What the platform calls the account in its hooks, as Douyin's open_id."""
     display_name: Mapped[str]
     domain: Mapped[Domain]
     seat: Mapped[Seat]
@@ -111,6 +113,7 @@ class Account(OfBrand, Aggregate, Base):
             "account_id": self.id,
             "platform": self.platform,
             "handle": self.handle,
+            "platform_id": self.platform_id,
             "display_name": self.display_name,
             "domain": self.domain,
             "seat": self.seat,

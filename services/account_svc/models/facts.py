@@ -78,6 +78,7 @@ class AccountFacts(Facts):
 
     platform: Platform
     handle: Annotated[str, Field(min_length=1, max_length=200)]
+    platform_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     display_name: Name
     domain: Domain
     seat: Seat

@@ -13,7 +13,8 @@ from account_svc.repository.reading import SUBTREES, Conditions
 from shared.access import Extent
 from shared.events.account import AccountStatus, Platform
 
-SELECT_ACCOUNT = """select a.id, a.platform, a.handle, a.display_name, a.domain, a.seat, a.unit_id,
+SELECT_ACCOUNT = """select a.id, a.platform, a.handle, a.platform_id,
+    a.display_name, a.domain, a.seat, a.unit_id,
     a.staff_id, a.persona_id, a.status, a.status_reason, a.status_changed_at, a.version
     from account a"""
 SELECT_CHANGE = """select c.id, c.account_id, c.from_status, c.to_status, c.staff_id, c.reason,

@@ -47,6 +47,7 @@ class AccountOut(BaseModel):
     id: AccountId
     platform: Platform
     handle: str
+    platform_id: str | None
     display_name: str
     domain: Domain
     seat: Seat

@@ -88,6 +88,7 @@ class AccountChange:
 class Account(Node):
     platform: Platform
     handle: str
+    platform_id: str | None
     display_name: str | None
     domain: Domain
     seat: Seat
@@ -167,6 +168,7 @@ class TransferStaffInput(OnOne):
 class RegisterAccountInput(Command):
     platform: Platform
     handle: str
+    platform_id: str | None = None
     display_name: str | None = None
     domain: Domain
     seat: Seat

@@ -79,6 +79,7 @@ class SellerAccount(Base):
     __tablename__ = "seller_account"
     __table_args__ = (
         Index(None, "brand_id", "platform", "handle"),
+        Index(None, "brand_id", "platform_id"),
         Index(None, "brand_id", "staff_id"),
     )
 
@@ -86,6 +87,8 @@ class SellerAccount(Base):
     brand_id: Mapped[UUID]
     platform: Mapped[Platform]
     handle: Mapped[str]
+    platform_id: Mapped[str | None]
+    """What hooks call the account where they do not tell its handle."""
     unit_id: Mapped[UUID]
     staff_id: Mapped[UUID | None]
     status: Mapped[AccountStatus]

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -157,6 +157,7 @@ async def save_account(session: AsyncSession, brand_id: UUID, account: AccountRe
         "brand_id": brand_id,
         "platform": account.platform,
         "handle": account.handle,
+        "platform_id": account.platform_id,
         "unit_id": account.unit_id,
         "staff_id": account.staff_id,
         "status": account.status,
@@ -238,11 +239,14 @@ async def find_post(session: AsyncSession, brand_id: UUID, url: str) -> PostEntr
 async def find_account(
     session: AsyncSession, brand_id: UUID, handle: str, platform: Platform | None
 ) -> SellerAccount | None:
-    """The account with this handle: on the platform, or on any if only one has it."""
+    """The account with this handle or platform id: on the platform, or the only one anywhere."""
     found = list(
         await session.scalars(
             select(SellerAccount)
-            .where(SellerAccount.brand_id == brand_id, SellerAccount.handle == handle)
+            .where(
+                SellerAccount.brand_id == brand_id,
+                or_(SellerAccount.handle == handle, SellerAccount.platform_id == handle),
+            )
             .limit(20)
         )
     )

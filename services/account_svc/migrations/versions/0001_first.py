@@ -66,6 +66,7 @@ _TABLES = {
         id uuid not null,
         platform varchar(40) not null,
         handle text not null,
+        platform_id text,
         display_name text not null,
         domain varchar(40) not null,
         seat varchar(40) not null,

@@ -189,6 +189,7 @@ def _create_directories() -> None:
             nullable=False,
         ),
         sa.Column("handle", sa.Text(), nullable=False),
+        sa.Column("platform_id", sa.Text(), nullable=True),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
         sa.Column("staff_id", sa.Uuid(), nullable=True),
         sa.Column(
@@ -213,6 +214,12 @@ def _create_directories() -> None:
         op.f("ix_seller_account_brand_id_platform_handle"),
         "seller_account",
         ["brand_id", "platform", "handle"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_seller_account_brand_id_platform_id"),
+        "seller_account",
+        ["brand_id", "platform_id"],
         unique=False,
     )
     op.create_index(
