@@ -4,13 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from gateway.app import create_app
 from gateway.schema import schema
 from gateway.settings import Settings
-from shared.logs import configure_logs
-from shared.tracing import start_tracing
+from shared.web.serving import serve
 
 DRAIN_SECONDS = 5
 SDL = Path(__file__).with_name("schema.graphql")
@@ -25,30 +22,15 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.command == "schema":
         return write_schema(check=arguments.check)
-    serve(Settings())
+    serve(
+        "gateway",
+        Settings(),
+        create_app,
+        ws="websockets-sansio",
+        # Subscriptions never end by themselves.
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
     return 0
-
-
-def serve(settings: Settings) -> None:
-    configure_logs("gateway")
-    tracing = start_tracing("gateway", settings.otlp_endpoint)
-    try:
-        uvicorn.run(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            ws="websockets-sansio",
-            lifespan="on",
-            # Subscriptions never end by themselves.
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-            access_log=False,
-            log_config=None,
-        )
-    finally:
-        if tracing is not None:
-            tracing.shutdown()
 
 
 def write_schema(*, check: bool) -> int:

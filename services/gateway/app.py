@@ -29,7 +29,7 @@ from gateway.schema import KINDS, schema
 from gateway.schema.live import TOPICS
 from gateway.settings import Settings
 from gateway.upstream import Refused, Service, Unavailable, Upstream
-from shared.authentication import Authenticator, FileKeys, KeySource, RemoteKeys
+from shared.authentication import open_authenticator
 from shared.errors import Overloaded, Unauthenticated
 from shared.settings import Environment, read_key
 from shared.web.app import RequestEdge, health_routes
@@ -85,7 +85,8 @@ def create_app(settings: Settings) -> ASGIApp:
                 seconds=settings.upstream_seconds,
             )
             upstreams.append(upstream)
-            authenticator = await create_authenticator(settings, secret, stack)
+            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            authenticator = open_authenticator(settings, http)
             credentials = Credentials(authenticator, secret)
             operations = Operations(
                 schema,
@@ -125,24 +126,6 @@ def create_app(settings: Settings) -> ASGIApp:
         *health_routes(checks),
     ]
     return RequestEdge(Gateway(Starlette(routes=routes, lifespan=lifespan)))
-
-
-async def create_authenticator(
-    settings: Settings, secret: bytes, stack: AsyncExitStack
-) -> Authenticator:
-    key_source: KeySource
-    if settings.oidc_jwks_file is not None:
-        key_source = FileKeys(settings.oidc_jwks_file)
-    else:
-        assert settings.oidc_jwks_url is not None
-        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-        key_source = RemoteKeys(settings.oidc_jwks_url, http)
-    return Authenticator(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        key_source=key_source,
-        service_secret=secret,
-    )
 
 
 async def verify_api_key(upstream: Upstream, key: str, gateway: Caller) -> bytes:

@@ -8,11 +8,15 @@ import aiohttp
 import msgspec
 import structlog
 from prometheus_client import Counter
+from yarl import URL
 
 from gateway.credentials import Caller
 from shared.tracing import current_traceparent, request_id
 
 CALLS = Counter("kos_gateway_upstream_calls_total", "Calls to services", ["service", "outcome"])
+
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+"""One deadline around the whole call is enough."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +74,8 @@ class Upstream:
         self._slots = {service: asyncio.Semaphore(connections) for service in urls}
         self._pending = dict.fromkeys(urls, 0)
         self._most_pending = connections + waiting
-        self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._seconds = seconds
+        self._answered = {service: CALLS.labels(service, "ok") for service in urls}
 
     async def fetch(
         self,
@@ -120,7 +124,7 @@ class Upstream:
         finally:
             self._pending[service] -= 1
         if status < 300:
-            CALLS.labels(service, "ok").inc()
+            self._answered[service].inc()
             return answer
         raise self._failure(service, status, answer)
 
@@ -129,10 +133,10 @@ class Upstream:
     ) -> tuple[int, bytes]:
         async with self._session.request(
             method,
-            self._urls[service] + path,
+            URL(self._urls[service] + path, encoded=True),
             headers=headers,
             data=body,
-            timeout=self._timeout,
+            timeout=_NO_TIMEOUT,
             allow_redirects=False,
         ) as response:
             return response.status, await response.read()
@@ -152,6 +156,6 @@ class Upstream:
     async def check(self, service: Service) -> None:
         """Reach the service's `/healthz`; raises when that fails."""
         url = f"{self._urls[service]}/healthz"
-        async with self._session.get(url, timeout=self._timeout) as response:
+        async with asyncio.timeout(self._seconds), self._session.get(url) as response:
             if response.status != 200:
                 raise Unavailable(service, f"answered {response.status}")

@@ -1,0 +1,86 @@
+"""`python -m gateway` as an operator runs it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from shared.ids import typed, uuid7
+from tests.gateway.conftest import AUDIENCE, ISSUER, MakeToken
+from tests.gateway.services import Services
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(services: Services, key_files: Path, port: int) -> dict[str, str]:
+    values = {
+        "ENVIRONMENT": "development",
+        "PORT": str(port),
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "SERVICE_SECRET_FILE": str(key_files / "service_secret"),
+        "OIDC_ISSUER": ISSUER,
+        "OIDC_AUDIENCE": AUDIENCE,
+        "OIDC_JWKS_FILE": str(key_files / "jwks.json"),
+        "ACCOUNT_URL": f"{services.url}/account",
+        "CONTENT_URL": f"{services.url}/content",
+        "LEAD_URL": f"{services.url}/lead",
+    }
+    return {**os.environ, **{f"GATEWAY_{name}": value for name, value in values.items()}}
+
+
+async def test_it_serves_and_ends_on_sigterm_though_a_subscription_is_open(
+    services: Services, key_files: Path, make_token: MakeToken, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        cwd=ROOT,
+        env=environment(services, key_files, port),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    headers = {"authorization": f"Bearer {make_token(brand=typed('brand', uuid7()))}"}
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+            async with asyncio.timeout(60):
+                while not await _is_alive(http):
+                    await asyncio.sleep(0.1)
+            answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+            async with http.stream(
+                "POST",
+                "/graphql",
+                json={"query": "subscription { offers { id } }"},
+                headers={**headers, "accept": "text/event-stream"},
+            ):
+                process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(30):
+                    _, log = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+    assert answer.json() == {"data": {"__typename": "Query"}}
+    # The server, once drained, ends by the signal it was sent.
+    assert process.returncode == -signal.SIGTERM
+    assert b'"route": "/graphql"' in log
+    assert headers["authorization"].removeprefix("Bearer ").encode() not in log
+
+
+async def _is_alive(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/healthz")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def test_the_schema_check_says_whether_the_file_is_up_to_date() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "schema", "--check", cwd=ROOT
+    )
+
+    assert await process.wait() == 0
