@@ -15,7 +15,8 @@ Scope = Annotated[str, Field(pattern=r"^[a-z_*]+(\.[a-z_*]+)?$", max_length=100)
 
 class ApiKeyIn(Facts):
     """A key speaks for the whole brand, so its role is one that sees the whole brand; `scopes`
-    are patterns of actions (`lead.*`, `*.read`, `personal.read`) that narrow it."""
+    are patterns of actions (`lead.*`, `*.read`) that narrow it. Personal data is shown by
+    `personal.read` alone, which no pattern stands for."""
 
     name: Name
     role: Literal[Role.BRAND_ADMIN, Role.ANALYST, Role.COMPLIANCE, Role.SCRM]
