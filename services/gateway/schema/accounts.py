@@ -88,8 +88,10 @@ class AccountChange:
 class Account(Node):
     platform: Platform
     handle: str
-    platform_id: str | None
     display_name: str | None
+    platform_id: str | None = strawberry.field(
+        description="What the platform calls the account in its hooks, as Douyin's open_id."
+    )
     domain: Domain
     seat: Seat
     status: AccountStatus

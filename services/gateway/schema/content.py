@@ -118,6 +118,7 @@ class Draft(Node):
     verdict: Verdict | None
     findings: list[Finding]
     pack_version: str | None
+    asset_ids: list[strawberry.ID] | None
     created_at: Instant | None
     version: int
     campaign_id: strawberry.Private[str | None]
@@ -165,6 +166,7 @@ class Post(Node):
     handoff: Handoff | None
     metrics: PostMetrics | None
     delivery: PostDelivery | None
+    version: int | None
     campaign_id: strawberry.Private[str | None]
     draft_id: strawberry.Private[str | None]
     account_id: strawberry.Private[str | None]

@@ -32,6 +32,7 @@ class IncentiveRule(Node):
 
 @resource
 class LedgerEntry(Node):
+    rule_id: strawberry.ID | None
     rule_version: int | None
     cause: str
     amount: Long

@@ -10,6 +10,7 @@ from gateway.relations import to_one
 from gateway.rows import Batch, Kind, read_items, resource
 from gateway.schema.accounts import Account, Staff, Unit
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
+from gateway.schema.connections import PlatformConnection
 from gateway.schema.contacts import Contact
 from gateway.schema.content import Campaign, Post
 from gateway.schema.deals import DEALS_BY_LEAD, Deal
@@ -98,6 +99,10 @@ class Lead(Node):
     post_id: strawberry.Private[str | None]
     campaign_id: strawberry.Private[str | None]
     offer_id: strawberry.Private[str | None]
+    connection_id: strawberry.Private[str | None]
+    connection: PlatformConnection | None = to_one(
+        "connection_id", "conn", description="Where it came in."
+    )
     contact: Contact | None = to_one("contact_id", "contact")
     staff: Staff | None = to_one("staff_id", "staff", description="Who has the lead.")
     unit: Unit | None = to_one("unit_id", "unit")
