@@ -21,6 +21,7 @@ from joserfc.jws import extract_compact
 from shared.access import Principal, Role
 from shared.errors import Unauthenticated
 from shared.ids import parse_id, typed
+from shared.settings import ProcessSettings, read_key
 
 SERVICE_ISSUER = "kos-gateway"
 SERVICE_AUDIENCE = "kos-internal"
@@ -119,6 +120,22 @@ class Authenticator:
         except (JoseError, ValueError, TypeError, KeyError) as error:
             # The reason stays in the log of the exception chain; a caller learns only that.
             raise Unauthenticated("the token is not valid") from error
+
+
+def open_authenticator(settings: ProcessSettings, client: httpx.AsyncClient) -> Authenticator:
+    """What verifies the callers of a process, by its settings; `client` fetches the JWKS."""
+    source: KeySource
+    if settings.oidc_jwks_file is not None:
+        source = FileKeys(settings.oidc_jwks_file)
+    else:
+        assert settings.oidc_jwks_url is not None
+        source = RemoteKeys(settings.oidc_jwks_url, client)
+    return Authenticator(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        key_source=source,
+        service_secret=read_key(settings.service_secret_file),
+    )
 
 
 def issue_service_token(principal: Principal, secret: bytes) -> str:

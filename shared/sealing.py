@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import now
+from shared.settings import ServiceSettings, read_key
 from shared.tables import DataKeyRow
 
 _VERSION = b"\x01"
@@ -87,6 +88,12 @@ def blind_index(index_key: bytes, brand_id: UUID, field: str, normal: str) -> by
     """16 bytes to find a sealed value by, per brand and field; `normal` is already normalised."""
     key = hmac.digest(index_key, f"bi|{brand_id}|{field}".encode(), "sha256")
     return hmac.digest(key, normal.encode(), "sha256")[:16]
+
+
+def open_vault(settings: ServiceSettings) -> "Vault":
+    """The vault of a service, with the keys in the files that its settings name."""
+    key_encryption = LocalKeyEncryption({1: read_key(settings.kek_file)})
+    return Vault(key_encryption, read_key(settings.index_key_file))
 
 
 class Vault:

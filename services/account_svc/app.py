@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from account_svc.access import MATRIX
-from account_svc.keys import open_vault
 from account_svc.routes import accounts, api_keys, imports, incentives, org, personas, staff
 from account_svc.settings import Settings
-from shared.authentication import Authenticator, FileKeys, RemoteKeys
+from shared.authentication import open_authenticator
 from shared.database import create_engine, create_read_pool, create_sessions
+from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.web import create_app as create_edge
 from shared.web import operations_router
@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield {
                 "sessions": create_sessions(engine),
                 "reads": reads,
-                "authenticator": create_authenticator(settings, http),
+                "authenticator": open_authenticator(settings, http),
                 "audit_key": read_key(settings.audit_key_file),
                 "vault": open_vault(settings),
             }
@@ -47,17 +47,3 @@ def create_app(settings: Settings) -> FastAPI:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))
     return app
-
-
-def create_authenticator(settings: Settings, http: httpx.AsyncClient) -> Authenticator:
-    if settings.oidc_jwks_file is not None:
-        key_source: FileKeys | RemoteKeys = FileKeys(settings.oidc_jwks_file)
-    else:
-        assert settings.oidc_jwks_url is not None
-        key_source = RemoteKeys(settings.oidc_jwks_url, http)
-    return Authenticator(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        key_source=key_source,
-        service_secret=read_key(settings.service_secret_file),
-    )

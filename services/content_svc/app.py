@@ -12,13 +12,13 @@ from content_svc.access import MATRIX
 from content_svc.connectors.handoff import Handoff
 from content_svc.connectors.http import create_client
 from content_svc.connectors.tokens import TokenBook
-from content_svc.keys import open_vault
 from content_svc.routes import authorizations, campaigns, drafts, library, outcomes, posts
 from content_svc.settings import Settings
 from content_svc.storage import open_store
 from content_svc.use_cases.posts import Prover
-from shared.authentication import Authenticator, FileKeys, RemoteKeys
+from shared.authentication import open_authenticator
 from shared.database import create_engine, create_read_pool, create_sessions
+from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.web import create_app as create_edge
 from shared.web.operations import operations_router
@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
                 "settings": settings,
                 "sessions": sessions,
                 "reads": reads,
-                "authenticator": create_authenticator(settings, http),
+                "authenticator": open_authenticator(settings, http),
                 "audit_key": audit_key,
                 "store": open_store(settings.asset_store_url),
                 "tokens": TokenBook(sessions, open_vault(settings)),
@@ -62,17 +62,3 @@ def create_app(settings: Settings) -> FastAPI:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))
     return app
-
-
-def create_authenticator(settings: Settings, http: httpx.AsyncClient) -> Authenticator:
-    if settings.oidc_jwks_file is not None:
-        key_source: FileKeys | RemoteKeys = FileKeys(settings.oidc_jwks_file)
-    else:
-        assert settings.oidc_jwks_url is not None
-        key_source = RemoteKeys(settings.oidc_jwks_url, http)
-    return Authenticator(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        key_source=key_source,
-        service_secret=read_key(settings.service_secret_file),
-    )

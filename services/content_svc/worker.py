@@ -15,7 +15,6 @@ from content_svc.connectors.http import create_client
 from content_svc.connectors.tokens import TokenBook
 from content_svc.connectors.wecom import Wecom
 from content_svc.consumers import HANDLERS, TOPICS
-from content_svc.keys import open_vault
 from content_svc.settings import Settings
 from content_svc.storage import open_store
 from content_svc.use_cases import authorizations, campaigns, measuring, rechecking
@@ -27,6 +26,7 @@ from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions
 from shared.events.account import Platform
 from shared.relay import run_relay
+from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.timers import TimerHandler, run_timers
 from shared.upkeep import run_upkeep

@@ -22,15 +22,19 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.command == "schema":
         return write_schema(check=arguments.check)
+    run(Settings())
+    return 0
+
+
+def run(settings: Settings) -> None:
     serve(
         "gateway",
-        Settings(),
+        settings,
         create_app,
         ws="websockets-sansio",
         # Subscriptions never end by themselves.
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    return 0
 
 
 def write_schema(*, check: bool) -> int:

@@ -5,19 +5,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
-import orjson
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from lead_svc.access import MATRIX
 from lead_svc.intake import HookEdge, open_intake
 from lead_svc.intake import routes as intake
-from lead_svc.keys import open_vault
 from lead_svc.routes import contacts, deals, leads, offers, policy
 from lead_svc.settings import Settings
 from lead_svc.webhooks import routes as webhooks
-from shared.authentication import Authenticator, FileKeys, RemoteKeys
+from shared.authentication import open_authenticator
 from shared.database import create_engine, create_read_pool, create_sessions
+from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.web import create_app as create_edge
 from shared.web import operations_router
@@ -40,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
                 ),
                 "sessions": create_sessions(engine),
                 "reads": reads,
-                "authenticator": create_authenticator(settings, http),
+                "authenticator": open_authenticator(settings, http),
                 "audit_key": read_key(settings.audit_key_file),
                 "target_policy": settings.target_policy,
                 "vault": vault,
@@ -61,32 +60,3 @@ def add_routes(app: FastAPI) -> None:
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))
-
-
-def describe_api() -> str:
-    """The OpenAPI document as committed; needs no settings and opens nothing."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        yield {}
-
-    app = create_edge("lead_svc", lifespan=lifespan, checks={})
-    add_routes(app)
-    return (
-        orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
-        + "\n"
-    )
-
-
-def create_authenticator(settings: Settings, http: httpx.AsyncClient) -> Authenticator:
-    if settings.oidc_jwks_file is not None:
-        key_source: FileKeys | RemoteKeys = FileKeys(settings.oidc_jwks_file)
-    else:
-        assert settings.oidc_jwks_url is not None
-        key_source = RemoteKeys(settings.oidc_jwks_url, http)
-    return Authenticator(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        key_source=key_source,
-        service_secret=read_key(settings.service_secret_file),
-    )

@@ -14,7 +14,6 @@ from lead_svc.consumers import (
     pipeline_handlers,
 )
 from lead_svc.intake import TELL_MORE, telling_more
-from lead_svc.keys import open_vault
 from lead_svc.models.offer import EXPIRE, WITHDRAW
 from lead_svc.settings import Settings
 from lead_svc.use_cases import offers
@@ -28,7 +27,7 @@ from shared.clock import now
 from shared.consumer import Consumer
 from shared.database import Sessions, brand_session, create_engine, create_sessions
 from shared.relay import run_relay
-from shared.sealing import Vault
+from shared.sealing import Vault, open_vault
 from shared.settings import read_key
 from shared.timers import Due, TimerHandler, run_timers
 from shared.upkeep import run_upkeep

@@ -255,10 +255,10 @@ def serve_gateway(environment: dict[str, str]) -> None:
     """As `python -m gateway`, with its log sent nowhere."""
     os.environ.update(environment)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    from gateway.__main__ import serve as serve_it  # noqa: PLC0415 - in this process alone
+    from gateway.__main__ import run  # noqa: PLC0415 - in this process alone
     from gateway.settings import Settings  # noqa: PLC0415
 
-    serve_it(Settings())
+    run(Settings())
 
 
 def gateway_environment(folder: Path, port: int, upstream: str) -> tuple[dict[str, str], str]:

@@ -8,12 +8,12 @@ import pytest
 
 from content_svc.connectors import Rejected, TryLater
 from content_svc.connectors.tokens import Grant, Renewed, TokenBook
-from content_svc.keys import open_vault
 from content_svc.settings import Settings
 from content_svc.use_cases import authorizations
 from shared.access import Role
 from shared.clock import now
 from shared.events.account import AccountRegistered, Platform
+from shared.sealing import open_vault
 from tests.content_svc.making import (
     Brand,
     account_id,

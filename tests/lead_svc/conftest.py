@@ -19,7 +19,6 @@ from starlette.types import ASGIApp
 from deploy.local.databases import ServiceUrls
 from lead_svc.app import create_app
 from lead_svc.consumers import DIRECTORY_HANDLERS, pipeline_handlers
-from lead_svc.keys import open_vault
 from lead_svc.settings import Settings
 from lead_svc.use_cases.capture import capture_lead
 from lead_svc.worker import offer_timers, qualify_timer
@@ -40,7 +39,7 @@ from shared.events.account import (
 from shared.events.content import CampaignLaunched, CampaignMode, PostPublished
 from shared.ids import typed, uuid7
 from shared.inbox import Inbox
-from shared.sealing import Vault
+from shared.sealing import Vault, open_vault
 from shared.settings import Environment, read_key
 from shared.tables import OutboxRow
 from shared.timers import Due

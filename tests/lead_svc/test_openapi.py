@@ -1,9 +1,7 @@
-from pathlib import Path
-
-from lead_svc.app import describe_api
-
-COMMITTED = Path(__file__).parents[2] / "docs" / "api" / "lead_svc.openapi.json"
+from lead_svc.app import create_app
+from lead_svc.settings import Settings
+from shared.service import describe, document_of
 
 
 def test_g7_the_committed_description_is_that_of_the_routes() -> None:
-    assert COMMITTED.read_text() == describe_api()
+    assert document_of("lead").read_bytes() == describe(create_app, Settings)

@@ -1,0 +1,68 @@
+"""The command line that every service has: `api | worker | migrate | openapi [--check]`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import orjson
+import uvloop
+from fastapi import FastAPI
+
+from shared import migrations
+from shared.web.serving import serve
+from shared.worker import Build, S, run_worker
+
+_API_DOCUMENTS = Path(__file__).parent.parent / "docs" / "api"
+
+
+def run_service(
+    name: str,
+    settings_of: type[S],
+    create_app: Callable[[S], FastAPI],
+    build: Build[S],
+) -> int:
+    """Do what the command line says; the exit code. `name` is account, content or lead."""
+    parser = argparse.ArgumentParser(prog=f"python -m {name}_svc")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("api", help="serve HTTP")
+    commands.add_parser("worker", help="relay, consume, do what is due")
+    commands.add_parser("migrate", help="bring the database to the newest revision")
+    openapi = commands.add_parser("openapi", help=f"write docs/api/{document_of(name).name}")
+    openapi.add_argument("--check", action="store_true", help="fail if the file is out of date")
+    arguments = parser.parse_args()
+    if arguments.command == "openapi":
+        return write_openapi(name, describe(create_app, settings_of), check=arguments.check)
+    settings = settings_of()
+    if arguments.command == "api":
+        serve(f"{name}_svc-api", settings, create_app)
+    elif arguments.command == "worker":
+        uvloop.run(run_worker(f"{name}_svc-worker", settings, build))
+    else:
+        migrations.upgrade(name, settings.migration_database_url)
+    return 0
+
+
+def document_of(name: str) -> Path:
+    return _API_DOCUMENTS / f"{name}_svc.openapi.json"
+
+
+def describe(create_app: Callable[[S], FastAPI], settings_of: type[S]) -> bytes:
+    """The OpenAPI document, from the routes alone: nothing is opened, no setting is read."""
+    settings = settings_of.model_construct(database_url="postgresql://localhost/none")
+    document = create_app(cast("S", settings)).openapi()
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def write_openapi(name: str, document: bytes, *, check: bool) -> int:
+    """Write the committed document, or compare with it; the exit code."""
+    path = document_of(name)
+    if not check:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(document)
+        return 0
+    if path.exists() and path.read_bytes() == document:
+        return 0
+    print(f"docs/api/{path.name} is out of date: python -m {name}_svc openapi", file=sys.stderr)
+    return 1
