@@ -28,7 +28,7 @@ from shared.events.lead import LeadCaptured, LeadOffered, LeadPooled
 from shared.ids import parse_id, typed, uuid7
 from shared.kafka import create_topics
 from tests.gateway.conftest import MakeToken, make_settings
-from tests.gateway.services import Services
+from tests.gateway.services import Services, problem
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -322,6 +322,24 @@ async def test_a_campaign_of_another_brand_ends_the_subscription_with_an_error(
     assert first[0] == "next"
     assert first[1]["data"] is None
     assert first[1]["errors"][0]["extensions"] == {"code": "not_found"}
+    assert last == ("complete", None)
+
+
+@pytest.mark.parametrize("name", ["leads", "offers"])
+async def test_g2_events_of_what_the_caller_may_not_read_are_refused(
+    url: str, publish: Publish, services: Services, make_token: MakeToken, brand: str, name: str
+) -> None:
+    lead, staff, unit = (services.add(prefix, brand) for prefix in ("lead", "staff", "unit"))
+    services.answers[f"POST lead/{name}/by-ids"] = lambda _: problem(
+        403, "not_allowed", "this credential may not do it"
+    )
+
+    async with events(url, make_token(brand=brand), f"subscription {{ {name} {{ id }} }}") as sent:
+        await publish(brand, offered(lead, staff, unit))
+        [first, last] = [event async for event in sent]
+
+    assert first[1]["data"] is None
+    assert first[1]["errors"][0]["extensions"] == {"code": "not_allowed"}
     assert last == ("complete", None)
 
 

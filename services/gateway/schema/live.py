@@ -10,12 +10,12 @@ import strawberry
 from gateway.context import Info, find
 from gateway.feed import Changed, Queued
 from gateway.relations import to_one
-from gateway.rows import row_of
+from gateway.rows import Kind, row_of
 from gateway.schema.accounts import UNITS, Staff, Unit
 from gateway.schema.content import CAMPAIGNS, Campaign
 from gateway.schema.fields import live
 from gateway.schema.incentives import RaceStanding, standings
-from gateway.schema.leads import Lead, Offer
+from gateway.schema.leads import LEADS, OFFERS, Lead, Offer
 from gateway.schema.scalars import Instant
 from gateway.schema.values import OfferStatus
 from gateway.upstream import Refused
@@ -80,6 +80,7 @@ class Subscription:
         sight, queue = Sight(info), Queued([LeadOffered])
         context = info.context
         with context.feed.listening(context.caller.principal.brand_id, queue):
+            await _require(info, OFFERS)
             async for received in queue.events():
                 event = received.event
                 assert isinstance(event, LeadOffered)
@@ -102,6 +103,7 @@ class Subscription:
         sight, queue = Sight(info), Queued([LeadEvent])
         context = info.context
         with context.feed.listening(context.caller.principal.brand_id, queue):
+            await _require(info, LEADS)
             async for received in queue.events():
                 event = received.event
                 assert isinstance(event, LeadEvent)
@@ -153,6 +155,14 @@ class Subscription:
                 yield await standings(info, period, first)
                 await asyncio.sleep(_PAUSE_SECONDS)
                 await changed.wait()
+
+
+async def _require(info: Info, kind: Kind[Any]) -> None:
+    """Ask the service whether the caller may read this kind at all; raises Refused.
+
+    Extents are kept by `Sight`; roles and scopes are the service's to know.
+    """
+    await info.context.by_ids(kind, [])
 
 
 def _campaign(text: str) -> object:
