@@ -9,6 +9,9 @@ from gateway.feed import FellBehind
 from gateway.upstream import Refused, Unavailable
 from shared.errors import ServiceError
 
+_UNFIT_VARIABLE = "Variable '$"
+"""How graphql-core begins to say that a variable does not fit."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -45,9 +48,7 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
     """An error of a run as the client gets it: a service's refusal as it is, an outage by the name
     of the service, anything unforeseen masked and logged."""
     origin = error.original_error
-    if isinstance(origin, Refused | ServiceError):
-        return _with(error, origin.message, code=origin.code)
-    if isinstance(origin, RequestRefused):
+    if isinstance(origin, Refused | ServiceError | RequestRefused):
         return _with(error, origin.message, code=origin.code)
     if isinstance(origin, Unavailable):
         log.warning("upstream_unavailable", service=origin.service, reason=origin.reason)
@@ -55,11 +56,22 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
         return _with(error, message, code="unavailable", requestId=request_id)
     if isinstance(origin, FellBehind):
         return _with(error, "too slow: events were missed, subscribe again", code="fell_behind")
+    if isinstance(origin, GraphQLError) and error.message.startswith(_UNFIT_VARIABLE):
+        return _with(error, _without_value(error.message))
     if origin is None or isinstance(origin, GraphQLError):
         return error
     log.error("unexpected", exc_info=origin)
     message = "an unexpected error; quote the request id"
     return _with(error, message, code="internal", requestId=request_id)
+
+
+def _without_value(message: str) -> str:
+    """What graphql-core says of a variable that does not fit, without what was in it: a telephone
+    number in the wrong place must not reach the client's logs."""
+    where, _, reason = message.partition(": ")
+    if reason.startswith("Value "):
+        return f"{where}: no such value"
+    return f"{where}: {reason.partition(', found: ')[0].partition(': ')[0]}"
 
 
 def _with(error: GraphQLError, message: str, **extensions: Any) -> GraphQLError:
