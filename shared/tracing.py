@@ -14,7 +14,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -52,12 +52,25 @@ def span(
     traceparent: str | None = None,
     attributes: dict[str, str] | None = None,
 ) -> Iterator[None]:
-    """A span around the block; `traceparent` continues a trace that came from outside."""
+    """A span around the block; `traceparent` continues a trace that came from outside.
+
+    An exception marks it by type alone: its message may quote a person's data.
+    """
     parent = _propagator.extract({"traceparent": traceparent}) if traceparent else None
     token = otel_context.attach(parent) if parent is not None else None
     try:
-        with _tracer.start_as_current_span(name, kind=kind, attributes=attributes):
-            yield
+        with _tracer.start_as_current_span(
+            name,
+            kind=kind,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as current:
+            try:
+                yield
+            except Exception as error:
+                current.set_status(StatusCode.ERROR, type(error).__name__)
+                raise
     finally:
         if token is not None:
             otel_context.detach(token)

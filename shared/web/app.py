@@ -40,6 +40,8 @@ def create_app(title: str, *, lifespan: Lifespan, checks: Mapping[str, Check]) -
         responses=PROBLEM_RESPONSES,
         docs_url=None,
         redoc_url=None,
+        # RequestEdge does it, without query strings and the messages of exceptions
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     install(app)
     app.router.routes.extend(health_routes(checks))
