@@ -32,6 +32,7 @@ class Collector:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._spans: list[Span] = []
+        self._received: list[bytes] = []
         self._lock = threading.Lock()
 
     @classmethod
@@ -45,7 +46,7 @@ class Collector:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if self.path == "/v1/traces":
-                    collector.take(ExportTraceServiceRequest.FromString(body))
+                    collector.take(body)
                 answer = ExportTraceServiceResponse().SerializeToString()
                 self.send_response(200)
                 self.send_header("content-type", "application/x-protobuf")
@@ -67,16 +68,22 @@ class Collector:
             server.server_close()
             thread.join()
 
-    def take(self, request: ExportTraceServiceRequest) -> None:
+    def take(self, body: bytes) -> None:
         found = [
             _read(process, span)
-            for resource in request.resource_spans
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans
             for process in [_service_name(resource.resource.attributes)]
             for scope in resource.scope_spans
             for span in scope.spans
         ]
         with self._lock:
             self._spans += found
+            self._received.append(body)
+
+    def received(self) -> bytes:
+        """All that was sent, attributes and events of the spans included."""
+        with self._lock:
+            return b"".join(self._received)
 
     def trace(self, trace_id: str) -> list[Span]:
         """The spans of one trace that have arrived by now, in the order of their start."""

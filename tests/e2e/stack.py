@@ -83,6 +83,18 @@ class Running:
                     pass
         raise AssertionError(f"{child.name} was not ready again in {READY_SECONDS} s")
 
+    async def tables(self, service: Service, *, column: str | None = None) -> list[str]:
+        """The tables of a service, or those that have the column; partitions are not named."""
+        rows = await self.fetch(
+            service,
+            "select c.relname from pg_class c where c.relkind in ('r', 'p') "
+            "and not c.relispartition and c.relnamespace = 'public'::regnamespace "
+            "and ($1::text is null or exists (select from pg_attribute a "
+            "where a.attrelid = c.oid and a.attname = $1)) order by 1",
+            column,
+        )
+        return [name for (name,) in rows]
+
     async def fetch(self, service: Service, statement: str, *values: Any) -> list[Any]:
         """Rows of a service's database, past row-level security: for what no surface shows."""
         address = self.admin_url.rpartition("/")[0]
