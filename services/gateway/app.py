@@ -14,7 +14,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -119,12 +119,14 @@ def create_app(settings: Settings) -> ASGIApp:
         return check
 
     checks = {service: reach(service) for service in urls} | {"feed": feed.check}
-    routes: list[BaseRoute] = [
-        Route("/", _console),
-        Route("/schema.graphql", _schema),
-        Mount("/console", StaticFiles(directory=CONSOLE)),
-        *health_routes(checks),
-    ]
+    routes = health_routes(checks)
+    if not is_production:
+        # As introspection: what the schema offers is told to developers only.
+        routes += [
+            Route("/", _console),
+            Route("/schema.graphql", _schema),
+            Mount("/console", StaticFiles(directory=CONSOLE)),
+        ]
     return RequestEdge(Gateway(Starlette(routes=routes, lifespan=lifespan)))
 
 

@@ -70,6 +70,7 @@ async def test_only_json_bodies_are_read(client: Client, content_type: str) -> N
         (b"{", "malformed"),
         (b'{"query": 5}', "malformed"),
         (b'{"query": "{ __typename }", "variables": []}', "malformed"),
+        (b'{"variables": {"a":' + b"[" * 40_000 + b"]" * 40_000 + b"}}", "malformed"),
         (b"{}", "malformed"),
         (b'[{"query": "{ __typename }"}]', "batching_off"),
         (b'{"query": "{ "}', "syntax"),

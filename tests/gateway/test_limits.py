@@ -97,6 +97,12 @@ async def test_page_sizes_out_of_range_are_refused(
     assert services.calls == []
 
 
+async def test_a_page_size_of_thousands_of_digits_is_out_of_range(client: Client) -> None:
+    query = f"{{ leads(first: {'9' * 5000}) {{ nodes {{ id }} }} }}"
+
+    assert await refused(client, query) == (400, "invalid_page_size")
+
+
 async def test_fragments_that_double_at_each_level_are_measured_at_once(client: Client) -> None:
     doubling = " ".join(f"fragment F{n} on Unit {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
     query = "{ unit(id: 1) { ...F0 } } " + doubling + " fragment F60 on Unit { id }"
@@ -167,9 +173,11 @@ async def test_introspection_and_suggestions_are_for_development_only(
         there = Client(http, make_token(brand=brand))
         assert await refused(there, introspection) == (400, "invalid_document")
         hidden = await there.post({"query": "{ lead(id: 1) { statuss } }"})
+        pages = [await http.get(path) for path in ("/", "/schema.graphql", "/console/console.js")]
 
     assert "Did you mean" in wrong.json()["errors"][0]["message"]
     assert "Did you mean" not in hidden.json()["errors"][0]["message"]
+    assert {page.status_code for page in pages} == {404}
 
 
 async def test_an_operation_that_takes_too_long_is_cut_off(

@@ -74,6 +74,17 @@ async def test_a_refusal_is_a_problem_and_no_error(
     assert len(services.calls) == 1
 
 
+@pytest.mark.parametrize("key", ["a\r\nX-Other: 1", "a\0", "键"])
+async def test_a_key_that_is_no_header_value_is_refused_by_name(
+    client: Client, services: Services, key: str
+) -> None:
+    data = await client.run(ACCEPT, input={"id": typed("lead", uuid7()), "idempotencyKey": key})
+
+    assert data["acceptLead"]["__typename"] == "Invalid"
+    assert data["acceptLead"]["path"] == ["input", "idempotencyKey"]
+    assert services.calls == []
+
+
 async def test_the_path_of_a_problem_leads_into_lists_and_nested_inputs(
     client: Client, services: Services
 ) -> None:

@@ -148,6 +148,8 @@ def _read_request(body: bytes) -> GraphQLRequest:
         raise RequestRefused(400, "malformed", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RequestRefused(400, "malformed", "the body is not JSON") from None
+    except RecursionError:
+        raise RequestRefused(400, "malformed", "the body is nested too deeply") from None
 
 
 async def _send_refusal(send: Send, refused: RequestRefused, media_type: str) -> None:

@@ -37,6 +37,7 @@ ALIASES = 30
 TOKENS = 2000
 LARGEST_PAGE = 100
 
+_MOST_DIGITS = 20
 _SHORT_LIST = 10
 """What a list without a page size counts as, unless it is part of its row's own text."""
 
@@ -151,7 +152,8 @@ class Measurer:
                 return self.variables[node.name.value]
             return self._value(self.defaults.get(node.name.value))
         if isinstance(node, IntValueNode):
-            return int(node.value)
+            # Python refuses to read thousands of digits; all of them say "too large".
+            return int(node.value[:_MOST_DIGITS])
         if isinstance(node, ListValueNode):
             return node.values
         return None

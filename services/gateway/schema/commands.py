@@ -49,6 +49,14 @@ async def send(
 
     Refusals become problems. An outage, or a bug of the service, is an error of the operation.
     """
+    key = command.idempotency_key
+    if key is not None and not (key.isascii() and key.isprintable()):
+        # It travels as a header.
+        return Invalid(
+            code="invalid",
+            message="must be printable ASCII characters",
+            path=["input", "idempotencyKey"],
+        )
     try:
         received = await info.context.upstream.fetch(
             service,
@@ -57,7 +65,7 @@ async def send(
             info.context.caller,
             msgspec.json.encode(body_of(command) if body is None else body),
             is_read=False,
-            idempotency_key=command.idempotency_key,
+            idempotency_key=key,
         )
     except Refused as refused:
         return problem_of(refused)
