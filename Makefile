@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,3 +56,6 @@ contracts: setup ## the committed GraphQL schema, OpenAPI and AsyncAPI documents
 
 audit: setup ## known vulnerabilities of the locked dependencies
 	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
+bench: setup ## ratios against a bare limit in the same run
+	@$(BIN)/python -m tests.bench.gateway_list
