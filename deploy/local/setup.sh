@@ -29,12 +29,15 @@ if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c "$fits"; then
 fi
 
 echo "installing the locked dependencies"
-if command -v uv >/dev/null; then
-    # pip compiles by itself; without it every start of a process compiles everything again
-    install="uv pip install --quiet --compile-bytecode --python .venv/bin/python"
-else
-    install=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
+# uv is in the lock too; it installs in seconds what takes pip minutes
+awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock >.venv/uv.lock
+if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+    --require-hashes -r .venv/uv.lock; then
+    echo "The installer could not be installed: the lines above say why." >&2
+    exit 1
 fi
+# compiled now, or every start of a process compiles everything again
+install=".venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python"
 if ! $install --require-hashes -r requirements.lock; then
     echo "The dependencies could not be installed: the lines above say why." >&2
     exit 1
