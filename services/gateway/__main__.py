@@ -32,6 +32,7 @@ def run(settings: Settings) -> None:
         settings,
         create_app,
         ws="websockets-sansio",
+        ws_max_size=settings.query_bytes,
         # Subscriptions never end by themselves.
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )

@@ -4,10 +4,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.typing import Subprotocol
 
 from shared.ids import typed, uuid7
 from tests.gateway.conftest import AUDIENCE, ISSUER, MakeToken
@@ -32,10 +39,10 @@ def environment(services: Services, key_files: Path, port: int) -> dict[str, str
     return {**os.environ, **{f"GATEWAY_{name}": value for name, value in values.items()}}
 
 
-async def test_it_serves_and_ends_on_sigterm_though_a_subscription_is_open(
-    services: Services, key_files: Path, make_token: MakeToken, free_port: Callable[[], int]
-) -> None:
-    port = free_port()
+@asynccontextmanager
+async def gateway(
+    services: Services, key_files: Path, port: int
+) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -44,31 +51,57 @@ async def test_it_serves_and_ends_on_sigterm_though_a_subscription_is_open(
         env=environment(services, key_files, port),
         stderr=asyncio.subprocess.PIPE,
     )
-    headers = {"authorization": f"Bearer {make_token(brand=typed('brand', uuid7()))}"}
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
             async with asyncio.timeout(60):
                 while not await _is_alive(http):
                     await asyncio.sleep(0.1)
-            answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
-            async with http.stream(
-                "POST",
-                "/graphql",
-                json={"query": "subscription { offers { id } }"},
-                headers={**headers, "accept": "text/event-stream"},
-            ):
-                process.send_signal(signal.SIGTERM)
-                async with asyncio.timeout(30):
-                    _, log = await process.communicate()
+            yield process, http
     finally:
         if process.returncode is None:
             process.kill()
+            await process.communicate()
+
+
+async def test_it_serves_and_ends_on_sigterm_though_a_subscription_is_open(
+    services: Services, key_files: Path, make_token: MakeToken, free_port: Callable[[], int]
+) -> None:
+    headers = {"authorization": f"Bearer {make_token(brand=typed('brand', uuid7()))}"}
+    async with gateway(services, key_files, free_port()) as (process, http):
+        answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+        async with http.stream(
+            "POST",
+            "/graphql",
+            json={"query": "subscription { offers { id } }"},
+            headers={**headers, "accept": "text/event-stream"},
+        ):
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(30):
+                _, log = await process.communicate()
 
     assert answer.json() == {"data": {"__typename": "Query"}}
     # The server, once drained, ends by the signal it was sent.
     assert process.returncode == -signal.SIGTERM
     assert b'"route": "/graphql"' in log
     assert headers["authorization"].removeprefix("Bearer ").encode() not in log
+
+
+async def test_a_websocket_message_may_be_as_large_as_a_request_and_no_larger(
+    services: Services, key_files: Path, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    address = f"ws://127.0.0.1:{port}/graphql"
+    protocol = Subprotocol("graphql-transport-ws")
+    async with (
+        gateway(services, key_files, port),
+        connect(address, subprotocols=[protocol]) as socket,
+    ):
+        await socket.send(f'{{"type": "ping", "payload": "{"a" * (100 * 1024)}"}}')
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == CloseCode.MESSAGE_TOO_BIG
 
 
 async def _is_alive(http: httpx.AsyncClient) -> bool:
