@@ -116,11 +116,17 @@ async def import_rows(client: Client, kind: str, rows: list[dict[str, object]]) 
 
 
 async def list_all(
-    client: Client, name: str, fields: str, *, arguments: str = "", token: str | None = None
+    client: Client,
+    name: str,
+    fields: str,
+    *,
+    arguments: str = "",
+    first: int = PAGE,
+    token: str | None = None,
 ) -> list[dict[str, Any]]:
     """Every node of a GraphQL connection, page by page."""
     document = (
-        f"query($after: String) {{ {name}(first: {PAGE}, after: $after{arguments}) "
+        f"query($after: String) {{ {name}(first: {first}, after: $after{arguments}) "
         f"{{ nodes {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }} }}"
     )
     nodes: list[dict[str, Any]] = []

@@ -360,15 +360,21 @@ async def test_held_draft_says_which_rule_and_where(job: Job) -> None:
     (draft,) = await list_all(
         job.client,
         "drafts",
-        "text verdict account { handle } findings { ruleId field start end matched basis }",
+        "text verdict account { handle } "
+        "findings { ruleId severity field start end matched basis }",
         arguments=", status: HELD",
     )
     assert draft["account"]["handle"] == job.brand.people[0].handle
     assert draft["verdict"] == "BLOCK"
-    finding = next(each for each in draft["findings"] if each["matched"] == "全网最低价")
-    assert finding["field"] == "text"
-    assert draft["text"][finding["start"] : finding["end"]] == "全网最低价"
-    assert finding["basis"]
+    named = [each for each in draft["findings"] if each["severity"] == "block"]
+    assert named
+    for finding in named:
+        assert finding["ruleId"]
+        assert finding["basis"]
+        assert finding["field"] == "text"
+        words = draft["text"][finding["start"] : finding["end"]]
+        assert words == finding["matched"]
+        assert words in demo_brand.HELD_NAME
 
 
 async def test_platforms_show_each_post_once_and_as_approved(job: Job) -> None:
@@ -388,11 +394,13 @@ async def test_platforms_show_each_post_once_and_as_approved(job: Job) -> None:
     shown = await job.client.send("GET", f"{job.client.urls.sandbox}/sandbox/posts?limit=1000")
     ours = [post for post in shown["posts"] if post["account_handle"] in job.brand.handles]
     assert [row for row in shown["repeated"] if row["account_handle"] in job.brand.handles] == []
-    assert sorted((post["account_handle"], post["text"]) for post in ours) == sorted(
-        (post["account"]["handle"], post["draft"]["text"])
-        for post in posts
-        if post["status"] == "PUBLISHED"
+    texts = {post["account"]["handle"]: post["draft"]["text"] for post in posts}
+    assert Counter(post["account_handle"] for post in ours) == Counter(
+        post["account"]["handle"] for post in posts if post["status"] == "PUBLISHED"
     )
+    for post in ours:
+        # Douyin has no title of its own: there the caption begins with it
+        assert post["text"].endswith(texts[post["account_handle"]])
 
 
 async def test_handoff_is_proved_by_the_link(job: Job) -> None:
@@ -474,7 +482,8 @@ async def test_leads_go_to_the_author_and_the_decision_says_why(job: Job) -> Non
         job.client,
         "leads",
         "id source sourceLeadId staff { code } decisions { outcome policyVersion "
-        "candidates { step isChosen staff { code } } explanation { kos manager auditor } }",
+        "staff { code } explanation { kos manager auditor } }",
+        first=20,
     )
     by_id = {(lead["source"], lead["sourceLeadId"]): lead for lead in leads}
     for sent in job.sent:
@@ -483,8 +492,7 @@ async def test_leads_go_to_the_author_and_the_decision_says_why(job: Job) -> Non
         assert lead["staff"]["code"] == author.code
         (decision,) = lead["decisions"]
         assert (decision["outcome"], decision["policyVersion"]) == ("offered", 1)
-        (chosen,) = [each for each in decision["candidates"] if each["isChosen"]]
-        assert (chosen["step"], chosen["staff"]["code"]) == ("AUTHOR", author.code)
+        assert decision["staff"]["code"] == author.code
         assert "作者优先" in decision["explanation"]["manager"]
         assert decision["explanation"]["kos"]
         assert decision["explanation"]["auditor"]
@@ -526,13 +534,16 @@ async def test_scrm_gets_every_event_signed_and_in_order(job: Job) -> None:
 
 
 async def test_scrm_writes_the_stage_back_with_its_own_key(job: Job) -> None:
-    contacts = await list_all(job.client, "contacts", "id stage")
-    stages = {contact["id"]: contact["stage"] for contact in contacts}
-    deals = await list_all(job.client, "deals", "status contact { id }")
-    won = {deal["contact"]["id"] for deal in deals if deal["status"] == "WON"}
-    assert set(job.stages.values()) == {"ADVICE"}
+    assert list(job.stages.values()) == ["ADVICE"] * DEALS
+    _, entries = await scrm.read_ledger(job.brand)
+    moves = [entry["body"]["data"] for entry in entries if "stage_changed" in entry["type"]]
     for contact_id in job.stages:
-        assert stages[contact_id] == ("DEAL" if contact_id in won else "ADVICE")
+        # its own change comes back to it, and then the deal's
+        assert [
+            (move["from_stage"], move["stage"])
+            for move in moves
+            if move["contact_id"] == contact_id
+        ] == [("intent", "advice"), ("advice", "deal")]
     with pytest.raises(DemoFailed, match="NotAllowed"):
         await job.client.mutate(
             "setIncentiveRule",

@@ -249,7 +249,7 @@ NAMED: list[tuple[str, str, str, dict[str, Any]]] = [
         "registerAccount",
         "unitId",
         "unit",
-        {"platform": "DOUYIN", "handle": "x1", "domain": "public", "seat": "kos"},
+        {"platform": "DOUYIN", "handle": "x1", "domain": "PUBLIC", "seat": "KOS"},
     ),
     (
         "registerAccount",
@@ -258,8 +258,8 @@ NAMED: list[tuple[str, str, str, dict[str, Any]]] = [
         {
             "platform": "DOUYIN",
             "handle": "x2",
-            "domain": "public",
-            "seat": "kos",
+            "domain": "PUBLIC",
+            "seat": "KOS",
             "unitId": "{unit}",
         },
     ),

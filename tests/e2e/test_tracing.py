@@ -16,8 +16,8 @@ from tests.e2e.topics import read_topics
 pytestmark = pytest.mark.timeout(180)
 
 API, WORKER = "lead_svc-api", "lead_svc-worker"
-CAPTURED, QUALIFIED, OFFERED = (
-    f"kos.lead.{fact}.v1" for fact in ("captured", "qualified", "offered")
+CAPTURED, QUALIFIED, OFFERED, ACCEPTED = (
+    f"kos.lead.{fact}.v1" for fact in ("captured", "qualified", "offered", "accepted")
 )
 
 
@@ -79,6 +79,58 @@ async def test_spans_of_a_lead_form_one_trace_from_hook_to_webhook(
         ]
     others = [span for span in spans if span.name == f"consume {QUALIFIED}"]
     assert "content_svc-worker" in {span.process for span in others}
+
+
+async def test_spans_of_a_mutation_form_one_trace_from_the_gateway_to_other_services(
+    brand: SmallBrand, collector: Collector
+) -> None:
+    client = brand.client
+    lead = await client.mutate(
+        "captureLead", "Lead", "id", {"leadId": "call-1", "phone": "19900000556"}
+    )
+
+    async def is_offered() -> bool:
+        found = await list_all(client, "leads", "id staff { id }", arguments=", status: OFFERED")
+        lead.update(next((each for each in found if each["id"] == lead["id"]), {}))
+        return "staff" in lead
+
+    await until("the lead is offered", is_offered, seconds=20)
+    await client.mutate(
+        "acceptLead",
+        "Lead",
+        "id",
+        {"id": lead["id"]},
+        token=brand.seller_token(lead["staff"]["id"]),
+    )
+    await scrm.wait_until_delivered(brand, seconds=20)
+    announced = await read_topics(
+        client.urls.kafka_bootstrap, ["kos.lead"], brand_id=client.brand_id
+    )
+    (accepted,) = [each for each in announced if each.type == ACCEPTED]
+    trace_id = (accepted.traceparent or "").split("-")[1]
+
+    async def all_arrived() -> bool:
+        spans = collector.trace(trace_id)
+        return {"gateway", "account_svc-worker"} <= {span.process for span in spans} and (
+            f"webhook {ACCEPTED}" in {span.name for span in spans}
+        )
+
+    await until("all spans have arrived", all_arrived, seconds=20)
+    spans = collector.trace(trace_id)
+    by_id = {span.span_id: span for span in spans}
+    down_to_the_event = [
+        ("gateway", "POST /graphql"),
+        (API, f"POST /leads/{lead['id']}/accept"),
+    ]
+    assert _path(by_id, _one(spans, f"webhook {ACCEPTED}")) == [
+        *down_to_the_event,
+        (WORKER, f"webhook {ACCEPTED}"),
+    ]
+    (paid,) = [span for span in spans if span.process == "account_svc-worker"]
+    assert _path(by_id, paid) == [
+        *down_to_the_event,
+        ("account_svc-worker", f"consume {ACCEPTED}"),
+    ]
 
 
 def _one(spans: list[Span], name: str) -> Span:
