@@ -93,7 +93,6 @@ class Authenticator:
         service_secret: bytes,
         algorithms: tuple[str, ...] = ("RS256", "ES256"),
     ) -> None:
-        self._issuer = issuer
         self._key_source = key_source
         self._algorithms = list(algorithms)
         self._service_key = OctKey.import_key(service_secret)

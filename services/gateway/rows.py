@@ -11,14 +11,23 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, NewType, TypeVar, Union, cast, get_args, get_origin
+from typing import (
+    Any,
+    Generic,
+    NewType,
+    TypeVar,
+    Union,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+)
 
 import msgspec
 import strawberry
 from strawberry.scalars import JSON
 from strawberry.types.field import StrawberryField
 from strawberry.types.private import is_private
-from typing_extensions import dataclass_transform
 
 from gateway.upstream import Service
 

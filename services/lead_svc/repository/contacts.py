@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -154,15 +154,6 @@ async def list_touchpoints(
             .limit(100)
         )
     )
-
-
-async def count_leads(session: AsyncSession, brand_id: UUID, contact_id: UUID) -> int:
-    count: int | None = await session.scalar(
-        select(func.count())
-        .select_from(Lead)
-        .where(Lead.brand_id == brand_id, Lead.contact_id == contact_id)
-    )
-    return count or 0
 
 
 async def list_merged_ids(session: AsyncSession, brand_id: UUID, contact_id: UUID) -> list[UUID]:

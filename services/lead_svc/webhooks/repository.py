@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lead_svc.models import (
     Contact,
     DeliveryStatus,
-    EndpointStatus,
     Lead,
     WebhookDelivery,
     WebhookEndpoint,
@@ -31,17 +30,6 @@ async def get_endpoint_for_update(
     if endpoint is None:
         raise EndpointNotFound("no such webhook endpoint")
     return endpoint
-
-
-async def list_active_endpoints(session: AsyncSession, brand_id: UUID) -> list[WebhookEndpoint]:
-    return list(
-        await session.scalars(
-            select(WebhookEndpoint).where(
-                WebhookEndpoint.brand_id == brand_id,
-                WebhookEndpoint.status == EndpointStatus.ACTIVE,
-            )
-        )
-    )
 
 
 async def list_endpoints(
