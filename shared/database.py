@@ -53,6 +53,7 @@ naming_convention = {
 }
 
 _OUTAGE_STATES = ("08", "53", "57P")
+_UNFIT_TEXT_STATES = ("22021", "22P05")  # in a text, in a jsonb
 # asyncpg raises these unwrapped when its backend dies between two statements.
 _DRIVER_LOST = asyncpg.InternalClientError | asyncpg.InterfaceError
 
@@ -104,6 +105,12 @@ def is_outage(error: BaseException) -> bool:
         state = getattr(error.orig, "sqlstate", None) or ""
         return error.connection_invalidated or state.startswith(_OUTAGE_STATES)
     return False
+
+
+def is_unfit_text(error: BaseException) -> bool:
+    """Whether the statement holds a text that PostgreSQL has no place for: one with U+0000."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) in _UNFIT_TEXT_STATES
 
 
 async def enter_brand(session: AsyncSession, brand_id: UUID) -> None:

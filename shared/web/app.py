@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.ids import uuid7
 from shared.tracing import request_id, span
-from shared.web.problems import PROBLEM_RESPONSES, install
+from shared.web.problems import PROBLEM_RESPONSES, install, render_bug
 
 Check = Callable[[], Awaitable[None]]
 """Raises when the dependency cannot be reached."""
@@ -77,7 +77,10 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
 
 
 class RequestEdge:
-    """Gives every request an id and a span, counts and logs it without its content."""
+    """Gives every request an id and a span, counts and logs it without its content.
+
+    A bug is answered in here, where the request still has its id.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -93,11 +96,12 @@ class RequestEdge:
         token = request_id.set(current)
         started = time.perf_counter()
         status = 500
+        is_answered = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, is_answered = message["status"], True
                 message["headers"] = [*message["headers"], (b"x-request-id", current.encode())]
             await send(message)
 
@@ -109,6 +113,10 @@ class RequestEdge:
                 traceparent=parent.decode("latin-1") if parent else None,
             ):
                 await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            if is_answered:
+                raise
+            await render_bug(error)(scope, receive, send_with_id)
         finally:
             self._observe(scope, status, time.perf_counter() - started)
             request_id.reset(token)

@@ -82,9 +82,13 @@ def _decode_cursor(text: str) -> list[Any]:
         parts = orjson.loads(base64.urlsafe_b64decode(padded))
     except ValueError as error:
         raise Invalid("not a cursor of this list", field="/after") from error
-    if not isinstance(parts, list) or not all(isinstance(part, str | int) for part in parts):
+    if not isinstance(parts, list) or not all(_is_sort_key(part) for part in parts):
         raise Invalid("not a cursor of this list", field="/after")
     return parts
+
+
+def _is_sort_key(part: object) -> bool:
+    return isinstance(part, str) or (type(part) is int and abs(part) < 2**63)
 
 
 def json_response(value: Any) -> Response:

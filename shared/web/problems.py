@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from shared.database import is_outage
+from shared.database import is_outage, is_unfit_text
 from shared.errors import Overloaded, ServiceError, TooMany
 from shared.idempotency import KeyInUse
 from shared.tracing import request_id
@@ -91,13 +91,12 @@ def render(error: ServiceError) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers; anything unexpected becomes a logged, masked 500."""
+    """Register the handlers; `RequestEdge` renders what they do not know."""
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     for kind in (DBAPIError, PoolTimeout, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
         app.add_exception_handler(kind, _on_database_error)
-    app.add_exception_handler(Exception, _on_bug)
 
 
 async def _on_service_error(_: Request, error: Exception) -> Response:
@@ -129,14 +128,17 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
     return response
 
 
-async def _on_database_error(request: Request, error: Exception) -> Response:
+async def _on_database_error(_: Request, error: Exception) -> Response:
+    if is_unfit_text(error):
+        return problem_response(422, "invalid", "a text must not contain U+0000")
     if not is_outage(error):
-        return await _on_bug(request, error)
+        return render_bug(error)
     log.warning("database_away", error=type(error).__name__)
     return problem_response(503, "unavailable", "a dependency is away; repeat with the same key")
 
 
-async def _on_bug(_: Request, error: Exception) -> Response:
+def render_bug(error: Exception) -> Response:
+    """What nobody foresaw: logged by type and place, masked for the caller."""
     log.error("unexpected", exc_info=error)
     return problem_response(500, "internal", "an unexpected error; quote the request id")
 

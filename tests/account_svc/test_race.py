@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from account_svc.use_cases.incentives import fold_standings
 from shared.access import Role
 from shared.database import Sessions
 from shared.events.lead import DealWon
 from shared.ids import uuid7
 from shared.inbox import Inbox
+from shared.web.pages import encode_cursor
 from tests.account_svc.earning import (
     AT,
     accepted,
@@ -104,6 +107,13 @@ async def test_a11_equal_points_are_told_apart_by_deals_then_share_the_rank(
     first = await api.get("/race", period="2026-11", first=3)
     rest = await api.get("/race", period="2026-11", first=3, after=first["page"]["end_cursor"])
     assert [*first["items"], *rest["items"]] == standings
+
+
+@pytest.mark.parametrize("rank", ["9" * 30, "1", 2**64 - 1])
+async def test_a_rank_that_no_race_has_is_no_cursor(api: Api, rank: str | int) -> None:
+    answer = await api.request("GET", f"/race?after={encode_cursor(rank, str(uuid7()))}")
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "/after")
 
 
 async def test_a11_two_workers_fold_the_race_without_counting_twice(

@@ -216,9 +216,19 @@ async def test_a_bug_is_masked_rolled_back_and_not_stored(
     assert answer.status_code == 500
     assert "bug with" not in answer.text
     assert answer.json()["code"] == "internal"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
     assert await notes(plumbing) == []
     async with brand_session(plumbing.app, plumbing.brand_id) as session:
         assert list(await session.scalars(select(IdempotencyRow))) == []
+
+
+async def test_a_text_that_cannot_be_stored_is_invalid_and_has_no_effect(
+    plumbing: Plumbing, client: httpx.AsyncClient
+) -> None:
+    answer = await client.post("/notes", json={"note": "a\0b"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert (await notes(plumbing), await audited(plumbing)) == ([], 0)
 
 
 async def test_stored_answers_are_sealed(plumbing: Plumbing, client: httpx.AsyncClient) -> None:

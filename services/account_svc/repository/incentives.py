@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import index
 from typing import Any
 from uuid import UUID
 
@@ -162,8 +163,8 @@ async def fetch_race(
     rank, store_id = 0, UUID(int=0)
     if cursor.after is not None:
         try:
-            rank, store_id = int(cursor.after[0]), UUID(str(cursor.after[1]))
-        except (ValueError, IndexError) as error:
+            rank, store_id = index(cursor.after[0]), UUID(str(cursor.after[1]))
+        except (TypeError, ValueError, IndexError) as error:
             raise Invalid("not a cursor of this list", field="/after") from error
     rows = await connection.fetch(
         _RACE, brand_id, period, period_before(period), rank, store_id, cursor.first + 1
