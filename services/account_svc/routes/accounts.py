@@ -9,7 +9,6 @@ from account_svc.access import MATRIX
 from account_svc.errors import AccountNotFound
 from account_svc.models import Account, AccountFacts
 from account_svc.repository import accounts as repository
-from account_svc.repository.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from account_svc.schemas.accounts import (
     AccountChangeOut,
     AccountIn,
@@ -27,6 +26,7 @@ from shared.access import Principal
 from shared.database import brand_read
 from shared.events.account import AccountStatus, Platform
 from shared.ids import AccountId, StaffId, UnitId
+from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(prefix="/accounts", tags=["accounts"])

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import ApiKey
 from account_svc.repository import api_keys as repository
-from account_svc.repository.reading import fetch_page, page_of
 from account_svc.schemas.api_keys import (
     ApiKeyIn,
     ApiKeyOut,
@@ -22,6 +21,7 @@ from shared.access import Principal
 from shared.authentication import claims_of
 from shared.database import brand_read
 from shared.ids import ApiKeyId
+from shared.reading import fetch_page, page_of
 from shared.web import CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(prefix="/api-keys", tags=["api keys"])

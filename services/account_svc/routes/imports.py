@@ -10,7 +10,6 @@ from account_svc.access import MATRIX
 from account_svc.errors import FileRefused, ImportNotFound
 from account_svc.models import ImportKind
 from account_svc.repository import imports as repository
-from account_svc.repository.reading import fetch_by_ids, fetch_page, page_of
 from account_svc.schemas.imports import ImportOut, import_json
 from account_svc.use_cases.imports import Importer
 from shared.access import Principal
@@ -18,6 +17,7 @@ from shared.clock import now
 from shared.database import brand_read
 from shared.idempotency import parse_key
 from shared.ids import ImportId, uuid7
+from shared.reading import fetch_by_ids, fetch_page, page_of
 from shared.web import CursorQuery, Page, json_response
 
 router = APIRouter(prefix="/imports", tags=["imports"])

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import IncentiveRule, RuleFacts, period_of
 from account_svc.repository import incentives as repository
-from account_svc.repository.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from account_svc.schemas.batch import Batch
 from account_svc.schemas.incentives import (
     LedgerEntryOut,
@@ -23,6 +22,7 @@ from shared.access import Principal
 from shared.clock import now
 from shared.database import brand_read
 from shared.ids import StaffId, UnitId
+from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import (
     ByIds,
     CommandRoute,

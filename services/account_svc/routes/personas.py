@@ -8,12 +8,12 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import Persona, PersonaFacts
 from account_svc.repository import accounts as repository
-from account_svc.repository.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from account_svc.schemas.accounts import PersonaOut, persona_json
 from account_svc.schemas.batch import Batch
 from account_svc.use_cases import accounts as use_cases
 from shared.access import Principal
 from shared.database import brand_read
+from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(prefix="/personas", tags=["personas"])

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import Staff, StaffFacts, StaffStatus
 from account_svc.repository import staff as repository
-from account_svc.repository.reading import Shape, batch_of, fetch_by_ids, fetch_page, page_of
 from account_svc.schemas.batch import Batch
 from account_svc.schemas.staff import (
     DepartIn,
@@ -26,6 +25,7 @@ from shared.access import NotAllowed, Principal
 from shared.clock import now
 from shared.database import brand_read
 from shared.ids import StaffId, UnitId
+from shared.reading import Shape, batch_of, fetch_by_ids, fetch_page, page_of
 from shared.sealing import Vault
 from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 

@@ -5,8 +5,9 @@ from typing import Any
 import asyncpg
 import orjson
 
-from content_svc.repository.reading import Shape, optional
+from content_svc.repository.reading import optional
 from shared.ids import typed
+from shared.reading import Shape
 
 SELECT_ASSET = "select a.* from asset a"
 SELECT_TEMPLATE = "select t.* from template t"

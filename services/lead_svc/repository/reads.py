@@ -1,54 +1,54 @@
-"""SQL of lists and by-ids reads: driver-level rows, one statement per page or set."""
+"""SQL of lists and by-ids reads, over the table `t`: columns, conditions, whole statements."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from shared.access import Extent
-from shared.errors import Invalid
-from shared.web.pages import Cursor
+from shared.reading import Conditions
 
 LEAD = """t.id, t.status, t.source, t.connection_id, t.source_lead_id, t.contact_id, t.submitted_at,
     t.captured_at, t.city, t.product, t.score, t.grade, t.score_reasons, t.post_id, t.account_id,
     t.campaign_id, t.unit_id, t.staff_id, t.keyword, t.channel_code, t.offer_id, t.version"""
-OFFER = """t.id, t.lead_id, t.staff_id, t.unit_id, t.status, t.attempt, t.offered_at, t.expires_at,
-    t.answered_at, t.decision_id"""
+LEADS = f"select {LEAD} from lead t"
+OFFERS = """select
+    t.id, t.lead_id, t.staff_id, t.unit_id, t.status, t.attempt, t.offered_at, t.expires_at,
+    t.answered_at, t.decision_id
+    from offer t"""
 DEAL = """t.id, t.lead_id, t.contact_id, t.staff_id, t.unit_id, t.account_id, t.post_id,
     t.campaign_id, t.amount_minor, t.currency, t.status, t.closed_at, t.void_reason, t.version"""
-DECISION = """t.id, t.lead_id, t.offer_id, t.policy_version, t.decided_at, t.outcome, t.staff_id,
-    t.inputs, t.candidates, t.uncounted, t.tie_break, t.explanation"""
-CONTACT = """t.id, t.name, t.phone, t.wechat, t.email, t.city, t.stage, t.owner_staff_id,
+DEALS = f"select {DEAL} from deal t"
+DECISIONS = """select
+    t.id, t.lead_id, t.offer_id, t.policy_version, t.decided_at, t.outcome, t.staff_id,
+    t.inputs, t.candidates, t.uncounted, t.tie_break, t.explanation
+    from decision t"""
+CONTACTS = """select t.id, t.name, t.phone, t.wechat, t.email, t.city, t.stage, t.owner_staff_id,
     t.lead_count, t.created_at, t.version,
     (select k.wrapped from data_key k
         where k.brand_id = t.brand_id and k.subject_id = t.id) as wrapped,
     (select k.kek_version from data_key k
-        where k.brand_id = t.brand_id and k.subject_id = t.id) as kek_version"""
-TOUCHPOINT = """t.id, t.lead_id, t.source, t.post_id, t.account_id, t.campaign_id, t.unit_id,
-    t.keyword, t.channel_code, t.at"""
+        where k.brand_id = t.brand_id and k.subject_id = t.id) as kek_version
+    from contact t"""
+TOUCHPOINTS = """select
+    t.id, t.lead_id, t.source, t.post_id, t.account_id, t.campaign_id, t.unit_id,
+    t.keyword, t.channel_code, t.at
+    from touchpoint t"""
 
 _BELOW = """(select u.id from org_unit u
-    where u.brand_id = $1 and u.ancestor_ids && {}::uuid[])"""
+    where u.brand_id = $1 and u.ancestor_ids && ?::uuid[])"""
 
 
-class Where:
+class Where(Conditions):
     """The conditions of a statement over the table `t`, always of one brand."""
 
     def __init__(self, brand_id: UUID) -> None:
-        self.values: list[Any] = [brand_id]
-        self.parts = ["t.brand_id = $1"]
-
-    def add(self, condition: str, value: object) -> None:
-        """Add a condition with `{}` for the value."""
-        self.values.append(value)
-        self.parts.append(condition.format(f"${len(self.values)}"))
+        super().__init__("t", brand_id)
 
     def equal(self, **columns: object) -> None:
         """`column = value` for every value that is given."""
         for column, value in columns.items():
-            if value is not None:
-                self.add(f"t.{column} = {{}}", value)
+            self.add_given(f"t.{column} = ?", value)
 
     def below(self, unit_id: UUID | None) -> None:
         """Rows of the unit and of all units below it."""
@@ -57,7 +57,7 @@ class Where:
 
     def within(self, extent: Extent) -> None:
         if extent.staff_id is not None:
-            self.add("t.staff_id = {}", extent.staff_id)
+            self.add("t.staff_id = ?", extent.staff_id)
         elif extent.unit_ids is not None:
             self.add(f"t.unit_id in {_BELOW}", list(extent.unit_ids))
 
@@ -66,43 +66,10 @@ class Where:
         lead = """exists (select from lead l where l.brand_id = $1 and l.contact_id = t.id
             and l.{column} {test})"""
         if extent.staff_id is not None:
-            owned = "t.owner_staff_id = {} or "
-            self.values.append(extent.staff_id)
-            place = f"${len(self.values)}"
-            found = lead.format(column="staff_id", test=f"= {place}")
-            self.parts.append(f"({owned.format(place)}{found})")
+            has_lead = lead.format(column="staff_id", test="= ?")
+            self.add(f"(t.owner_staff_id = ? or {has_lead})", extent.staff_id, extent.staff_id)
         elif extent.unit_ids is not None:
-            self.values.append(list(extent.unit_ids))
-            units = _BELOW.format(f"${len(self.values)}")
-            self.parts.append(lead.format(column="unit_id", test=f"in {units}"))
-
-    @property
-    def sql(self) -> str:
-        return " and ".join(self.parts)
-
-
-async def fetch_page(
-    connection: asyncpg.Connection, columns: str, table: str, where: Where, cursor: Cursor
-) -> tuple[list[asyncpg.Record], bool]:
-    """Newest first; the rows, and whether there are more."""
-    if cursor.after is not None:
-        where.add("t.id < {}", _after(cursor))
-    rows = await connection.fetch(
-        f"select {columns} from {table} t where {where.sql}"
-        f" order by t.id desc limit {cursor.first + 1}",
-        *where.values,
-    )
-    return rows[: cursor.first], len(rows) > cursor.first
-
-
-async def fetch_by_ids(
-    connection: asyncpg.Connection, columns: str, table: str, where: Where, ids: Sequence[UUID]
-) -> list[asyncpg.Record]:
-    where.add("t.id = any({})", list(ids))
-    rows: list[asyncpg.Record] = await connection.fetch(
-        f"select {columns} from {table} t where {where.sql}", *where.values
-    )
-    return rows
+            self.add(lead.format(column="unit_id", test=f"in {_BELOW}"), list(extent.unit_ids))
 
 
 async def fetch_newest_per(
@@ -115,14 +82,14 @@ async def fetch_newest_per(
     first: int,
 ) -> list[asyncpg.Record]:
     """For each id the newest `first` rows whose column `key` is that id, with their `total`."""
-    where.add(f"t.{key} = any({{}})", list(ids))
+    where.add(f"t.{key} = any(?::uuid[])", list(ids))
     rows: list[asyncpg.Record] = await connection.fetch(
         f"""select * from (
             select {columns}, count(*) over (partition by t.{key}) as total,
                 row_number() over (partition by t.{key} order by t.id desc) as place
             from {table} t where {where.sql}) ranked
         where place <= {first} order by id desc""",
-        *where.values,
+        *where.arguments,
     )
     return rows
 
@@ -151,13 +118,5 @@ async def fetch_funnel(
             (select count(*) from won) as deals,
             (select coalesce(sum(amount_minor), 0)::bigint from won) as amount_minor
         from t""",
-        *where.values,
+        *where.arguments,
     )
-
-
-def _after(cursor: Cursor) -> UUID:
-    assert cursor.after is not None
-    try:
-        return UUID(str(cursor.after[0]))
-    except (ValueError, IndexError) as error:
-        raise Invalid("not a cursor of this list", field="/after") from error

@@ -13,7 +13,7 @@ from lead_svc.identity import normal_phone
 from lead_svc.models import Contact
 from lead_svc.personal import clear_or_masked
 from lead_svc.repository import contacts as repository
-from lead_svc.repository.reads import CONTACT, TOUCHPOINT, Where, fetch_by_ids, fetch_page
+from lead_svc.repository.reads import CONTACTS, TOUCHPOINTS, Where
 from lead_svc.routes.rows import by_ids, page, shape
 from lead_svc.schemas.contacts import (
     ContactOut,
@@ -30,6 +30,7 @@ from shared.database import brand_read, brand_session
 from shared.errors import Invalid
 from shared.events.lead import Stage
 from shared.ids import ContactId, typed
+from shared.reading import fetch_by_ids, fetch_page
 from shared.tables import DataKeyRow
 from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
@@ -42,7 +43,7 @@ Reader = Annotated[Principal, Depends(MATRIX.allow("contact.read"))]
 
 def visible(principal: Principal) -> Where:
     where = Where(principal.brand_id)
-    where.parts.append("t.merged_into_id is null")
+    where.add("t.merged_into_id is null")
     where.contacts_within(principal.extent)
     return where
 
@@ -54,7 +55,7 @@ async def list_contacts(
     where = visible(principal)
     where.equal(stage=stage.value if stage else None)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows, has_next = await fetch_page(connection, CONTACT, "contact", where, cursor)
+        rows, has_next = await fetch_page(connection, CONTACTS, where, cursor)
     items = await _show(request, principal, rows, "contact.list")
     return json_response(page(items, rows, has_next))
 
@@ -63,7 +64,7 @@ async def list_contacts(
 async def get_contacts(request: Request, body: ByIds, principal: Reader) -> Response:
     ids = body.uuids("contact")
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows = await fetch_by_ids(connection, CONTACT, "contact", visible(principal), ids)
+        rows = await fetch_by_ids(connection, CONTACTS, visible(principal), ids)
     items = await _show(request, principal, rows, "contact.read")
     return json_response(by_ids(items, "contact", ids))
 
@@ -81,13 +82,11 @@ async def find_contact(
     where = visible(principal)
     where.add(
         """t.id in (select i.contact_id from contact_identity i
-            where i.brand_id = $1 and i.kind = 'phone' and i.value_index = {})""",
+            where i.brand_id = $1 and i.kind = 'phone' and i.value_index = ?)""",
         index,
     )
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows = await connection.fetch(
-            f"select {CONTACT} from contact t where {where.sql}", *where.values
-        )
+        rows = await connection.fetch(f"{CONTACTS} where {where.sql}", *where.arguments)
     items = await _show(request, principal, rows, "contact.find")
     return json_response({"items": items})
 
@@ -98,12 +97,13 @@ async def list_touchpoints(request: Request, contact_id: ContactId, principal: R
     where.equal(contact_id=contact_id)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         repository.require_found(
-            await fetch_by_ids(connection, "t.id", "contact", visible(principal), [contact_id])
+            await fetch_by_ids(
+                connection, "select t.id from contact t", visible(principal), [contact_id]
+            )
         )
         rows = await connection.fetch(
-            f"select {TOUCHPOINT} from touchpoint t where {where.sql}"
-            " order by t.at desc, t.id desc limit 500",
-            *where.values,
+            f"{TOUCHPOINTS} where {where.sql} order by t.at desc, t.id desc limit 500",
+            *where.arguments,
         )
     return json_response({"items": [shape(row, "touch") for row in rows]})
 
@@ -140,7 +140,7 @@ async def _require_visible(request: Request, principal: Principal, contact_id: U
     where = visible(principal)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         repository.require_found(
-            await fetch_by_ids(connection, "t.id", "contact", where, [contact_id])
+            await fetch_by_ids(connection, "select t.id from contact t", where, [contact_id])
         )
 
 

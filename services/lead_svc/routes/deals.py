@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from lead_svc.access import MATRIX
 from lead_svc.models import DealStatus
-from lead_svc.repository.reads import DEAL, Where, fetch_by_ids, fetch_newest_per, fetch_page
+from lead_svc.repository.reads import DEAL, DEALS, Where, fetch_newest_per
 from lead_svc.routes.rows import by_ids, grouped, page, shape
 from lead_svc.schemas.contacts import DealOut, DealsByLeads, DealsOut, VoidDealIn, WinIn
 from lead_svc.use_cases import deals as use_cases
@@ -15,6 +15,7 @@ from shared.access import Principal
 from shared.clock import now
 from shared.database import brand_read
 from shared.ids import CampaignId, DealId, LeadId, StaffId, UnitId
+from shared.reading import fetch_by_ids, fetch_page
 from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 from shared.web.pages import LARGEST_PAGE
 
@@ -46,7 +47,7 @@ async def list_deals(
         lead_id=lead_id,
     )
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows, has_next = await fetch_page(connection, DEAL, "deal", where, cursor)
+        rows, has_next = await fetch_page(connection, DEALS, where, cursor)
     return json_response(page([shape(row, "deal") for row in rows], rows, has_next))
 
 
@@ -56,7 +57,7 @@ async def get_deals(request: Request, body: ByIds, principal: Reader) -> Respons
     where = Where(principal.brand_id)
     where.within(principal.extent)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows = await fetch_by_ids(connection, DEAL, "deal", where, ids)
+        rows = await fetch_by_ids(connection, DEALS, where, ids)
     return json_response(by_ids([shape(row, "deal") for row in rows], "deal", ids))
 
 

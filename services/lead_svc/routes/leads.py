@@ -12,12 +12,11 @@ from lead_svc.errors import StaffNotNamed
 from lead_svc.models import LeadStatus
 from lead_svc.repository import leads as repository
 from lead_svc.repository.reads import (
-    DECISION,
+    DECISIONS,
     LEAD,
+    LEADS,
     Where,
-    fetch_by_ids,
     fetch_newest_per,
-    fetch_page,
 )
 from lead_svc.routes.rows import by_ids, grouped, page, shape
 from lead_svc.schemas.leads import (
@@ -37,6 +36,7 @@ from shared.access import NotAllowed, Principal
 from shared.clock import now
 from shared.database import brand_read
 from shared.ids import CampaignId, ContactId, LeadId, PostId, StaffId, UnitId
+from shared.reading import fetch_by_ids, fetch_page
 from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(tags=["leads"])
@@ -73,7 +73,7 @@ async def list_leads(
         contact_id=contact_id,
     )
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows, has_next = await fetch_page(connection, LEAD, "lead", where, cursor)
+        rows, has_next = await fetch_page(connection, LEADS, where, cursor)
     return json_response(page([shape(row, "lead") for row in rows], rows, has_next))
 
 
@@ -83,7 +83,7 @@ async def get_leads(request: Request, body: ByIds, principal: Reader) -> Respons
     where = Where(principal.brand_id)
     where.within(principal.extent)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows = await fetch_by_ids(connection, LEAD, "lead", where, ids)
+        rows = await fetch_by_ids(connection, LEADS, where, ids)
     return json_response(by_ids([shape(row, "lead") for row in rows], "lead", ids))
 
 
@@ -119,10 +119,12 @@ async def list_decisions(
     where = Where(principal.brand_id)
     where.equal(lead_id=lead_id)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        repository.require_found(await fetch_by_ids(connection, "t.id", "lead", visible, [lead_id]))
+        repository.require_found(
+            await fetch_by_ids(connection, "select t.id from lead t", visible, [lead_id])
+        )
         rows = await connection.fetch(
-            f"select {DECISION} from decision t where {where.sql} order by t.id desc limit 100",
-            *where.values,
+            f"{DECISIONS} where {where.sql} order by t.id desc limit 100",
+            *where.arguments,
         )
     return json_response({"items": [shape(row, "decision") for row in rows]})
 

@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 from lead_svc.access import MATRIX
 from lead_svc.models import OfferStatus
-from lead_svc.repository.reads import OFFER, Where, fetch_by_ids, fetch_page
+from lead_svc.repository.reads import OFFERS, Where
 from lead_svc.routes.rows import by_ids, page, shape
 from lead_svc.schemas.leads import OfferOut, OffersOut
 from shared.access import Principal
 from shared.database import brand_read
 from shared.ids import LeadId, StaffId
+from shared.reading import fetch_by_ids, fetch_page
 from shared.web import ByIds, CursorQuery, Page, json_response
 
 reads = APIRouter(tags=["offers"])
@@ -34,7 +35,7 @@ async def list_offers(
     where.within(principal.extent)
     where.equal(staff_id=staff_id, lead_id=lead_id, status=status.value if status else None)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows, has_next = await fetch_page(connection, OFFER, "offer", where, cursor)
+        rows, has_next = await fetch_page(connection, OFFERS, where, cursor)
     return json_response(page([shape(row, "offer") for row in rows], rows, has_next))
 
 
@@ -44,5 +45,5 @@ async def get_offers(request: Request, body: ByIds, principal: Reader) -> Respon
     where = Where(principal.brand_id)
     where.within(principal.extent)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows = await fetch_by_ids(connection, OFFER, "offer", where, ids)
+        rows = await fetch_by_ids(connection, OFFERS, where, ids)
     return json_response(by_ids([shape(row, "offer") for row in rows], "offer", ids))
