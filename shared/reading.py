@@ -6,7 +6,6 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.errors import Invalid
 from shared.ids import typed
 from shared.web.pages import Cursor, encode_cursor
 
@@ -41,8 +40,7 @@ async def fetch_page(
     connection: asyncpg.Connection, select: str, conditions: Conditions, cursor: Cursor
 ) -> tuple[list[asyncpg.Record], bool]:
     """Rows newest first (ids are sortable by time), and whether more follow."""
-    if cursor.after is not None:
-        conditions.add(f"{conditions.alias}.id < ?", _cursor_id(cursor))
+    conditions.add_given(f"{conditions.alias}.id < ?", cursor.after_id)
     rows = await connection.fetch(
         f"{select} where {conditions.sql} order by {conditions.alias}.id desc "
         f"limit {cursor.first + 1}",
@@ -59,14 +57,6 @@ async def fetch_by_ids(
         f"{select} where {conditions.sql}", *conditions.arguments
     )
     return rows
-
-
-def _cursor_id(cursor: Cursor) -> UUID:
-    """The id a page goes on after: the last part of the cursor's sort key."""
-    try:
-        return UUID(str((cursor.after or [""])[-1]))
-    except ValueError as error:
-        raise Invalid("not a cursor of this list", field="/after") from error
 
 
 def page_of(rows: list[asyncpg.Record], has_next: bool, shape: Shape) -> dict[str, Any]:

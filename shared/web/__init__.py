@@ -3,12 +3,13 @@
 from shared.web.app import create_app, health_routes
 from shared.web.commands import CommandRoute, Transaction
 from shared.web.operations import OPERATIONS_ACCESS, operations_router
-from shared.web.pages import ByIds, CursorQuery, Page, PageInfo, encode_cursor, json_response
+from shared.web.pages import Batch, ByIds, CursorQuery, Page, PageInfo, encode_cursor, json_response
 from shared.web.problems import PROBLEM_RESPONSES, problem_response
 
 __all__ = [
     "OPERATIONS_ACCESS",
     "PROBLEM_RESPONSES",
+    "Batch",
     "ByIds",
     "CommandRoute",
     "CursorQuery",

@@ -79,15 +79,9 @@ def operations_router(matrix: AccessMatrix) -> APIRouter:
         cursor: CursorQuery,
         principal: Annotated[Principal, Depends(matrix.allow("parked.read"))],
     ) -> Page[ParkedOut]:
-        after = None if cursor.after is None else _uuid(cursor.after)
         async with brand_session(request.state.sessions, principal.brand_id) as session:
-            rows = await parked.list_parked(session, first=cursor.first + 1, after=after)
-        shown = rows[: cursor.first]
-        end = encode_cursor(str(shown[-1].id)) if shown else None
-        return Page(
-            items=[ParkedOut.of(row) for row in shown],
-            page=PageInfo(has_next=len(rows) > cursor.first, end_cursor=end),
-        )
+            rows = await parked.list_parked(session, first=cursor.first + 1, after=cursor.after_id)
+        return Page.of(rows, cursor.first, ParkedOut.of)
 
     @commands.post("/parked/{event_id}/replay", response_model=ParkedOut)
     async def replay_parked(
@@ -137,13 +131,6 @@ def operations_router(matrix: AccessMatrix) -> APIRouter:
 
     router.include_router(commands)
     return router
-
-
-def _uuid(after: list[Any]) -> UUID:
-    try:
-        return UUID(str(after[0]))
-    except (ValueError, IndexError) as error:
-        raise Invalid("not a cursor of this list", field="/after") from error
 
 
 def _sequence(after: list[Any]) -> int:

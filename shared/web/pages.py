@@ -1,8 +1,9 @@
 """Keyset pages and by-ids reads: the two shapes of every read endpoint."""
 
 import base64
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,16 @@ LARGEST_BATCH = 500
 Item = TypeVar("Item")
 
 
+class Row(Protocol):
+    """What a list that is sorted by id consists of."""
+
+    @property
+    def id(self) -> UUID: ...
+
+
+R = TypeVar("R", bound=Row)
+
+
 class PageInfo(BaseModel):
     has_next: bool
     end_cursor: str | None
@@ -30,6 +41,23 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     page: PageInfo
+
+    @classmethod
+    def of(cls, rows: Sequence[R], first: int, shape: Callable[[R], Item]) -> "Page[Item]":
+        """A page of a list sorted by id; `rows` has one row more than `first` if there are more."""
+        shown = rows[:first]
+        end = encode_cursor(str(shown[-1].id)) if shown else None
+        return cls(
+            items=[shape(row) for row in shown],
+            page=PageInfo(has_next=len(rows) > first, end_cursor=end),
+        )
+
+
+class Batch(BaseModel, Generic[Item]):
+    """Items in any order; `missing` names the ids that are absent or out of the caller's sight."""
+
+    items: list[Item]
+    missing: list[str]
 
 
 class ByIds(BaseModel):
@@ -59,6 +87,16 @@ class Cursor:
 
     first: int
     after: list[Any] | None
+
+    @property
+    def after_id(self) -> UUID | None:
+        """`after` in a list that is sorted by id."""
+        if self.after is None:
+            return None
+        try:
+            return UUID(str(self.after[-1]))
+        except (ValueError, IndexError) as error:
+            raise Invalid("not a cursor of this list", field="/after") from error
 
 
 def _cursor(

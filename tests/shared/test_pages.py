@@ -23,3 +23,11 @@ def test_what_no_list_has_handed_out_is_refused(value: object) -> None:
         _cursor(5, encoded(value))
 
     assert refused.value.field == "/after"
+
+
+@pytest.mark.parametrize("after", [[], ["x"], [7]])
+def test_a_list_sorted_by_id_goes_on_after_an_id_only(after: list[str | int]) -> None:
+    with pytest.raises(Invalid) as refused:
+        _ = Cursor(first=5, after=after).after_id
+
+    assert refused.value.field == "/after"

@@ -20,14 +20,13 @@ from account_svc.schemas.accounts import (
     account_json,
     change_json,
 )
-from account_svc.schemas.batch import Batch
 from account_svc.use_cases import accounts as use_cases
 from shared.access import Principal
 from shared.database import brand_read
 from shared.events.account import AccountStatus, Platform
 from shared.ids import AccountId, StaffId, UnitId
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(prefix="/accounts", tags=["accounts"])
 commands = APIRouter(prefix="/accounts", tags=["accounts"], route_class=CommandRoute)

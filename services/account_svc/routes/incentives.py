@@ -8,7 +8,6 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import IncentiveRule, RuleFacts, period_of
 from account_svc.repository import incentives as repository
-from account_svc.schemas.batch import Batch
 from account_svc.schemas.incentives import (
     LedgerEntryOut,
     RuleOut,
@@ -24,6 +23,7 @@ from shared.database import brand_read
 from shared.ids import StaffId, UnitId
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import (
+    Batch,
     ByIds,
     CommandRoute,
     CursorQuery,

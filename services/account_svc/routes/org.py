@@ -8,7 +8,6 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import Brand, Unit, UnitFacts
 from account_svc.repository import org as repository
-from account_svc.schemas.batch import Batch
 from account_svc.schemas.org import BrandIn, BrandOut, MoveUnitIn, UnitIn, UnitOut
 from account_svc.schemas.org import unit_json as shape
 from account_svc.use_cases import org as use_cases
@@ -17,7 +16,7 @@ from shared.database import brand_read
 from shared.events.account import UnitKind
 from shared.ids import UnitId, typed
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(tags=["org"])
 commands = APIRouter(tags=["org"], route_class=CommandRoute)

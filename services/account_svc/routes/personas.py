@@ -9,12 +9,11 @@ from account_svc.access import MATRIX
 from account_svc.models import Persona, PersonaFacts
 from account_svc.repository import accounts as repository
 from account_svc.schemas.accounts import PersonaOut, persona_json
-from account_svc.schemas.batch import Batch
 from account_svc.use_cases import accounts as use_cases
 from shared.access import Principal
 from shared.database import brand_read
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(prefix="/personas", tags=["personas"])
 commands = APIRouter(prefix="/personas", tags=["personas"], route_class=CommandRoute)

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import Staff, StaffFacts, StaffStatus
 from account_svc.repository import staff as repository
-from account_svc.schemas.batch import Batch
 from account_svc.schemas.staff import (
     DepartIn,
     FindStaffIn,
@@ -27,7 +26,7 @@ from shared.database import brand_read
 from shared.ids import StaffId, UnitId
 from shared.reading import Shape, batch_of, fetch_by_ids, fetch_page, page_of
 from shared.sealing import Vault
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(prefix="/staff", tags=["staff"])
 commands = APIRouter(prefix="/staff", tags=["staff"], route_class=CommandRoute)

@@ -11,12 +11,11 @@ from content_svc.models import Campaign, CampaignStatus
 from content_svc.repository import posts, views
 from content_svc.repository.campaigns import count_places
 from content_svc.repository.reading import Conditions, read_by_ids, read_page
-from content_svc.schemas.batch import Batch
 from content_svc.schemas.campaigns import CampaignIn, CampaignOut, Counts, StopIn, Target
 from content_svc.use_cases import campaigns as use_cases
 from shared.access import Principal
 from shared.ids import CampaignId
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(tags=["campaigns"])
 commands = APIRouter(tags=["campaigns"], route_class=CommandRoute)

@@ -10,14 +10,13 @@ from content_svc.models import Draft, DraftStatus, Post
 from content_svc.repository import views
 from content_svc.repository.reading import Conditions, read_by_ids, read_page
 from content_svc.routes.posts import shape_post
-from content_svc.schemas.batch import Batch
 from content_svc.schemas.campaigns import DraftIn, DraftOut, ReviseDraftIn, ScheduleDraftIn
 from content_svc.schemas.posts import PostOut
 from content_svc.use_cases import drafts as use_cases
 from shared.access import Principal
 from shared.events.content import Verdict
 from shared.ids import AccountId, CampaignId, DraftId
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(tags=["drafts"])
 commands = APIRouter(tags=["drafts"], route_class=CommandRoute)

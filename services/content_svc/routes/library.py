@@ -14,7 +14,6 @@ from content_svc.models import Asset, AssetKind, ContentPolicy, Template
 from content_svc.repository import library as repository
 from content_svc.repository import views
 from content_svc.repository.reading import Conditions, read_by_ids, read_page
-from content_svc.schemas.batch import Batch
 from content_svc.schemas.library import (
     AssetOut,
     CheckIn,
@@ -32,7 +31,7 @@ from shared.access import Principal
 from shared.clock import now
 from shared.database import brand_session
 from shared.ids import AssetId, uuid7
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(tags=["library"])
 commands = APIRouter(tags=["library"], route_class=CommandRoute)

@@ -12,7 +12,6 @@ from content_svc.repository import posts as repository
 from content_svc.repository import views
 from content_svc.repository.posts import FIGURES
 from content_svc.repository.reading import Conditions, read_by_ids, read_page
-from content_svc.schemas.batch import Batch
 from content_svc.schemas.posts import (
     ConfirmHandoffIn,
     DeliveryOut,
@@ -31,7 +30,7 @@ from shared.access import Principal
 from shared.database import brand_session
 from shared.events.account import Platform
 from shared.ids import AccountId, CampaignId, PostId, UnitId, typed
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(tags=["posts"])
 commands = APIRouter(tags=["posts"], route_class=CommandRoute)

@@ -1,8 +1,6 @@
 """Connections to platforms, and what they delivered."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
@@ -16,12 +14,11 @@ from lead_svc.intake.schemas import (
     ReceiptOut,
     RotateSecretsIn,
 )
-from lead_svc.models import Connection, Receipt, ReceiptStatus
+from lead_svc.models import ReceiptStatus
 from shared.access import Principal
 from shared.database import brand_session
-from shared.errors import Invalid
 from shared.ids import ConnectionId, ReceiptId
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, PageInfo, Transaction, encode_cursor
+from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction
 
 reads = APIRouter(tags=["intake"])
 commands = APIRouter(tags=["intake"], route_class=CommandRoute)
@@ -36,12 +33,9 @@ async def list_connections(
 ) -> Page[ConnectionOut]:
     async with brand_session(request.state.sessions, principal.brand_id) as session:
         rows = await repository.list_connections(
-            session, principal.brand_id, first=cursor.first + 1, after=after_id(cursor.after)
+            session, principal.brand_id, first=cursor.first + 1, after=cursor.after_id
         )
-    return Page(
-        items=[ConnectionOut.of(row) for row in rows[: cursor.first]],
-        page=page_info(rows, cursor.first),
-    )
+    return Page.of(rows, cursor.first, ConnectionOut.of)
 
 
 @reads.post("/connections/by-ids")
@@ -125,12 +119,9 @@ async def list_receipts(
             status=status,
             connection_id=connection_id,
             first=cursor.first + 1,
-            after=after_id(cursor.after),
+            after=cursor.after_id,
         )
-    return Page(
-        items=[ReceiptOut.model_validate(row) for row in rows[: cursor.first]],
-        page=page_info(rows, cursor.first),
-    )
+    return Page.of(rows, cursor.first, ReceiptOut.model_validate)
 
 
 @commands.post("/receipts/{receipt_id}/replay")
@@ -142,19 +133,3 @@ async def replay_receipt(
 ) -> ReceiptOut:
     receipt = await use_cases.replay_receipt(session, request.state.vault, principal, receipt_id)
     return ReceiptOut.model_validate(receipt)
-
-
-def page_info(rows: Sequence[Connection] | Sequence[Receipt], first: int) -> PageInfo:
-    shown = rows[:first]
-    return PageInfo(
-        has_next=len(rows) > first, end_cursor=encode_cursor(str(shown[-1].id)) if shown else None
-    )
-
-
-def after_id(after: list[Any] | None) -> UUID | None:
-    if after is None:
-        return None
-    try:
-        return UUID(str(after[0]))
-    except (ValueError, IndexError) as error:
-        raise Invalid("not a cursor of this list", field="/after") from error

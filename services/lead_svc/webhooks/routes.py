@@ -16,7 +16,7 @@ from shared.database import brand_session
 from shared.errors import Invalid
 from shared.ids import DeliveryId, EndpointId, typed
 from shared.sealing import Vault
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, PageInfo, Transaction, encode_cursor
+from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction
 
 
 class EndpointIn(BaseModel):
@@ -96,16 +96,9 @@ async def list_endpoints(
 ) -> Page[EndpointOut]:
     async with brand_session(request.state.sessions, principal.brand_id) as session:
         rows = await repository.list_endpoints(
-            session, principal.brand_id, first=cursor.first + 1, before=_before(cursor.after)
+            session, principal.brand_id, first=cursor.first + 1, before=cursor.after_id
         )
-    shown = rows[: cursor.first]
-    return Page(
-        items=[EndpointOut.model_validate(row) for row in shown],
-        page=PageInfo(
-            has_next=len(rows) > cursor.first,
-            end_cursor=encode_cursor(str(shown[-1].id)) if shown else None,
-        ),
-    )
+    return Page.of(rows, cursor.first, EndpointOut.model_validate)
 
 
 @reads.post("/webhook-endpoints/by-ids", response_model=EndpointsByIds)
@@ -135,16 +128,9 @@ async def list_deliveries(
             endpoint_id=endpoint_id,
             status=status,
             first=cursor.first + 1,
-            before=_before(cursor.after),
+            before=cursor.after_id,
         )
-    shown = rows[: cursor.first]
-    return Page(
-        items=[DeliveryOut.model_validate(row) for row in shown],
-        page=PageInfo(
-            has_next=len(rows) > cursor.first,
-            end_cursor=encode_cursor(str(shown[-1].id)) if shown else None,
-        ),
-    )
+    return Page.of(rows, cursor.first, DeliveryOut.model_validate)
 
 
 @commands.post("/webhook-endpoints", response_model=EndpointWithSecret, status_code=201)
@@ -235,12 +221,3 @@ def _vault(request: Request) -> Vault:
 def _with_secret(endpoint: WebhookEndpoint, secret: str) -> EndpointWithSecret:
     shown = EndpointOut.model_validate(endpoint).model_dump()
     return EndpointWithSecret.model_validate({**shown, "secret": secret})
-
-
-def _before(after: list[object] | None) -> UUID | None:
-    if after is None:
-        return None
-    try:
-        return UUID(str(after[0]))
-    except (ValueError, IndexError) as error:
-        raise Invalid("not a cursor of this list", field="/after") from error
