@@ -147,7 +147,7 @@ def offered(lead: str, staff: str, unit: str) -> LeadOffered:
 OFFERS = "subscription { offers { id attempt expiresAt status lead { grade contact { name } } } }"
 
 
-async def test_an_offer_reaches_its_seller_alone_over_a_websocket(
+async def test_g4_an_offer_reaches_its_seller_alone_over_a_websocket(
     url: str, publish: Publish, services: Services, make_token: MakeToken, brand: str
 ) -> None:
     unit = services.add("unit", brand)
@@ -182,7 +182,7 @@ async def test_an_offer_reaches_its_seller_alone_over_a_websocket(
     assert {principal.staff_id for principal in services.principals} == {parse_id("staff", mine)}
 
 
-async def test_leads_of_a_managers_own_stores_arrive_over_sse_and_figures_are_read_anew(
+async def test_g4_leads_of_a_managers_own_stores_arrive_over_sse_and_figures_are_read_anew(
     url: str, publish: Publish, services: Services, make_token: MakeToken, brand: str
 ) -> None:
     region, elsewhere = services.add("unit", brand), services.add("unit", brand)
@@ -232,7 +232,7 @@ def captured(lead: str) -> LeadCaptured:
     )
 
 
-async def test_campaign_progress_tells_the_figures_now_and_when_they_move(
+async def test_g4_campaign_progress_tells_the_figures_now_and_when_they_move(
     url: str, publish: Publish, services: Services, make_token: MakeToken, brand: str
 ) -> None:
     campaign = services.add("camp", brand)
@@ -263,7 +263,7 @@ async def test_campaign_progress_tells_the_figures_now_and_when_they_move(
     assert services.calls.count("POST content/campaigns/by-ids") == 2
 
 
-async def test_the_leaderboard_moves_with_the_ledger(
+async def test_g4_the_leaderboard_moves_with_the_ledger(
     url: str, publish: Publish, services: Services, make_token: MakeToken, brand: str
 ) -> None:
     store = services.add("unit", brand)
@@ -310,7 +310,7 @@ async def test_the_leaderboard_moves_with_the_ledger(
     assert after == ("next", {"data": {"leaderboard": [{**standing, "points": 110}]}})
 
 
-async def test_a_campaign_of_another_brand_ends_the_subscription_with_an_error(
+async def test_g4_a_campaign_of_another_brand_ends_the_subscription_with_an_error(
     url: str, services: Services, make_token: MakeToken, brand: str
 ) -> None:
     theirs = services.add("camp", typed("brand", uuid7()))
