@@ -81,6 +81,33 @@ async def test_a1_a_row_that_is_wrong_is_reported_and_the_rest_goes_in(api: Api)
     assert [unit["name"] for unit in (await api.get("/units", kind="store"))["items"]] == ["店五"]
 
 
+@pytest.mark.parametrize(
+    ("media_type", "rows"),
+    [
+        ("text/csv", ["code,kind,name", "S1,store,a\0b", "S2,store,good"]),
+        (
+            "application/jsonl",
+            [
+                '{"code": "S0", "kind": "store", "name": "good"}',
+                '{"code": "S1", "kind": "store", "name": "a\\u0000b"}',
+                '{"code": "S2", "kind": "store", "name": "good", "x\\u0000": 1}',
+            ],
+        ),
+    ],
+)
+async def test_a1_a_row_that_cannot_be_stored_does_not_spoil_the_file(
+    api: Api, media_type: str, rows: list[str]
+) -> None:
+    report = await load(api, "units", "\n".join(rows), media_type=media_type)
+
+    assert report["rows_added"] == 1
+    assert report["problems"][0] == {
+        "line": 2,
+        "field": "",
+        "reason": "holds U+0000, which no text may",
+    }
+
+
 async def test_a1_an_unknown_parent_is_refused_with_its_line(api: Api) -> None:
     content = (
         UNITS

@@ -16,6 +16,7 @@ from account_svc.errors import FileRefused
 
 LONGEST_LINE = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
+_NO_TEXT = "holds U+0000, which no text may"
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -69,6 +70,9 @@ async def read_jsonl(chunks: AsyncIterable[bytes], kind: type[Row]) -> AsyncIter
         if isinstance(raw, Problem):
             yield Line(number, None, (raw,))
             continue
+        if "\\u0000" in raw:
+            yield _bad(number, _NO_TEXT)
+            continue
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -112,7 +116,9 @@ def _text(number: int, line: bytes) -> Iterator[str | Problem]:
     except UnicodeDecodeError:
         yield Problem(number, "", "not UTF-8")
         return
-    if text.strip():
+    if "\0" in text:
+        yield Problem(number, "", _NO_TEXT)
+    elif text.strip():
         yield text
 
 
