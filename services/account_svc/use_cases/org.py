@@ -21,7 +21,7 @@ ROOT_CODE = "brand"
 async def create_brand(
     session: AsyncSession, principal: Principal, *, brand_id: UUID | None, name: str, industry: str
 ) -> Brand:
-    """A new tenant with the root of its tree. The audit row is in the caller's brand."""
+    """A new brand with the root of its tree. The audit row is in the caller's brand."""
     brand = Brand(id=brand_id or uuid7(), name=name, industry=industry, created_at=now())
     root_id = uuid7()
     root = Unit(

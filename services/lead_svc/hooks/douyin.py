@@ -109,7 +109,7 @@ def read(settings: Settings, payload: bytes, now: datetime) -> Content:
     event = required(document.get("event"), "event")
     said = object_or_json(document.get("content"), "content")
     occurred_at = instant(said.get("create_time"), "content.create_time", "ms", now)
-    # A card in im_send_msg is the seller's own: only what the customer sends is a lead.
+    # A card in im_send_msg is the seller's own: only what the other side sends is a lead.
     is_lead = event == "im_receive_msg" and said.get("message_type") == LEAD_CARD
     return Content(
         kind=event,
@@ -125,15 +125,15 @@ def lead_card(
     said: dict[str, Any],
     occurred_at: datetime | None,
 ) -> LeadForm:
-    customer = required(document.get("from_user_id"), "from_user_id")
+    sender = required(document.get("from_user_id"), "from_user_id")
     return lead_form(
         said,
         settings.lead_card_fields,
         external_lead_id=required(said.get("server_message_id"), "content.server_message_id"),
         submitted_at=occurred_at,
-        openid=customer,
+        openid=sender,
         account_handle=text(document.get("to_user_id"), "to_user_id"),
-        name=nickname(said, customer),
+        name=nickname(said, sender),
     )
 
 
