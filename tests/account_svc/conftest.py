@@ -20,7 +20,8 @@ from shared.database import Sessions, create_engine, create_sessions
 from shared.ids import uuid7
 from shared.inbox import Inbox
 from shared.settings import read_key
-from tests.account_svc.making import Api, Json, make_brand, make_staff
+from tests.account_svc.making import Api, make_brand, make_staff
+from tests.caller import Json
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from shared.events.lead import LeadAccepted, LeadVoided
 from shared.ids import uuid7
 from shared.inbox import Inbox
 from shared.outbox import row as outbox_row
-from tests.account_svc.making import Api, Json, uuid_of
+from tests.account_svc.making import Api
+from tests.caller import Json, uuid_of
 
 AT = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 RULE = {"trigger": "lead_accepted", "amount": 10, "currency": "points"}

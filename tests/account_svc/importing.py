@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx
 
-from tests.account_svc.making import Api, Json
+from tests.account_svc.making import Api
+from tests.caller import Json
 
 UNITS = "code,parent_code,kind,name,city_code,city,latitude,longitude,opens_at,closes_at\n"
 STAFF = (

@@ -15,14 +15,8 @@ from shared.events.account import (
     AccountSuspended,
     Platform,
 )
-from tests.account_svc.making import (
-    Api,
-    make_account,
-    make_persona,
-    make_staff,
-    make_unit,
-    uuid_of,
-)
+from tests.account_svc.making import Api, make_account, make_persona, make_staff, make_unit
+from tests.caller import uuid_of
 
 
 async def test_a2_a_registered_account_is_announced(api: Api) -> None:

@@ -12,7 +12,8 @@ from shared.access import Role
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.ids import typed
-from tests.account_svc.making import Api, Json
+from tests.account_svc.making import Api
+from tests.caller import Json
 
 
 async def make_key(api: Api, **overrides: object) -> Json:

@@ -19,7 +19,8 @@ from tests.account_svc.importing import (
     problems,
     send,
 )
-from tests.account_svc.making import Api, Json
+from tests.account_svc.making import Api
+from tests.caller import Json
 
 
 async def test_a1_json_lines_are_read_too(api: Api) -> None:

@@ -26,7 +26,8 @@ from tests.account_svc.importing import (
     load,
     problems,
 )
-from tests.account_svc.making import Api, make_persona, make_unit, uuid_of
+from tests.account_svc.making import Api, make_persona, make_unit
+from tests.caller import uuid_of
 
 
 async def test_a1_units_are_imported_with_parents_after_their_children(api: Api) -> None:

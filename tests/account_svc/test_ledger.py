@@ -26,7 +26,8 @@ from tests.account_svc.earning import (
     make_rule,
     race,
 )
-from tests.account_svc.making import Api, Json, make_staff, uuid_of
+from tests.account_svc.making import Api, make_staff
+from tests.caller import Json, uuid_of
 
 
 async def test_a11_an_accepted_lead_pays_once_and_is_announced(

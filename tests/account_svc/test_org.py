@@ -5,7 +5,8 @@ import asyncio
 from shared.access import Role
 from shared.events.account import UnitAdded, UnitKind, UnitMoved
 from shared.ids import typed, uuid7
-from tests.account_svc.making import Api, make_unit, uuid_of
+from tests.account_svc.making import Api, make_unit
+from tests.caller import uuid_of
 
 
 async def test_a1_a_brand_begins_with_the_root_of_its_tree(api: Api) -> None:

@@ -24,7 +24,8 @@ from tests.account_svc.earning import (
     make_rule,
     race,
 )
-from tests.account_svc.making import Api, Json, make_staff, make_unit
+from tests.account_svc.making import Api, make_staff, make_unit
+from tests.caller import Json
 
 
 async def test_a11_a_voided_lead_moves_the_ranking_back(

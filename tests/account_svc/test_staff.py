@@ -16,7 +16,8 @@ from shared.events.account import (
     StaffReturned,
 )
 from shared.tables import DataKeyRow
-from tests.account_svc.making import Api, make_account, make_staff, make_unit, uuid_of
+from tests.account_svc.making import Api, make_account, make_staff, make_unit
+from tests.caller import uuid_of
 
 
 async def test_a1_a_person_who_joins_is_announced_without_name_or_phone(api: Api) -> None:

@@ -17,7 +17,8 @@ from shared.ids import uuid7
 from shared.kafka import create_topics
 from shared.outbox import row as outbox_row
 from shared.tables import OutboxRow
-from tests.account_svc.making import Api, make_staff, uuid_of
+from tests.account_svc.making import Api, make_staff
+from tests.caller import uuid_of
 
 
 @pytest.fixture

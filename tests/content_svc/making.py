@@ -12,10 +12,9 @@ from sqlalchemy import select, text
 from content_svc.consumers import HANDLERS
 from content_svc.use_cases import campaigns, planning
 from shared.access import Principal, Role
-from shared.authentication import issue_service_token
 from shared.clock import now
 from shared.database import Sessions, brand_session
-from shared.events import Event, Received, decode
+from shared.events import Event, Received
 from shared.events.account import (
     AccountRegistered,
     AccountStatus,
@@ -24,11 +23,10 @@ from shared.events.account import (
     UnitAdded,
     UnitKind,
 )
-from shared.ids import parse_typed, typed, uuid7
-from shared.tables import AuditRow, OutboxRow, TimerRow
+from shared.ids import typed, uuid7
+from shared.tables import TimerRow
 from shared.timers import Due
-
-Json = dict[str, Any]
+from tests.caller import Caller, Json, json_of, uuid_of
 
 BODY = "来{{city}}的{{store}}看新车,[[{{seller}}带你试驾]],周末有茶点。"
 SLOTS = [
@@ -39,13 +37,9 @@ SLOTS = [
 
 
 @dataclass(frozen=True)
-class Brand:
+class Brand(Caller):
     """One brand and its caller, with the units that its events made known."""
 
-    http: httpx.AsyncClient
-    secret: bytes
-    sessions: Sessions
-    principal: Principal
     root: UUID = field(default_factory=uuid7)
     region: UUID = field(default_factory=uuid7)
     store: UUID = field(default_factory=uuid7)
@@ -72,34 +66,6 @@ class Brand:
         )
         return replace(self, principal=principal)
 
-    async def request(
-        self, method: str, path: str, *, key: str | None = None, **options: Any
-    ) -> httpx.Response:
-        headers = {"authorization": f"Bearer {issue_service_token(self.principal, self.secret)}"}
-        if key is not None:
-            headers["idempotency-key"] = key
-        headers |= options.pop("headers", {})
-        return await self.http.request(method, path, headers=headers, **options)
-
-    async def get(self, path: str, **parameters: Any) -> Json:
-        answer = await self.request("GET", path, params=parameters)
-        assert answer.status_code == 200, answer.text
-        return json_of(answer)
-
-    async def post(self, path: str, body: Json | None = None, *, key: str | None = None) -> Json:
-        answer = await self.request("POST", path, json=body, key=key)
-        assert answer.status_code in (200, 201), answer.text
-        return json_of(answer)
-
-    async def refuse(self, path: str, body: Json | None = None) -> Json:
-        """The problem that a POST is refused with; checks that nothing was announced or noted."""
-        before = await self.events(), await self.audited()
-        answer = await self.request("POST", path, json=body)
-        assert answer.status_code >= 400, answer.text
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert (await self.events(), await self.audited()) == before
-        return json_of(answer)
-
     async def tell(self, *events: Event, version: int = 1) -> None:
         """Deliver facts of other services to the consumers."""
         for event in events:
@@ -113,26 +79,6 @@ class Brand:
             async with brand_session(self.sessions, self.id) as session:
                 await HANDLERS[type(event)](session, received)
 
-    async def events(self, topic: str | None = None) -> list[Event]:
-        return [event for event, _ in await self.events_with_versions(topic)]
-
-    async def events_with_versions(self, topic: str | None = None) -> list[tuple[Event, int]]:
-        async with brand_session(self.sessions, self.id) as session:
-            rows = await session.scalars(select(OutboxRow).order_by(OutboxRow.id))
-            found = []
-            for row in rows:
-                event = decode(row.headers["ce_type"], row.payload)
-                assert event is not None
-                if topic in (None, event.topic):
-                    found.append((event, row.version))
-            return found
-
-    async def audited(self) -> list[tuple[str, str]]:
-        """Action and subject of every audit row of the brand."""
-        async with brand_session(self.sessions, self.id) as session:
-            rows = await session.scalars(select(AuditRow).order_by(AuditRow.sequence))
-            return [(row.action, row.subject) for row in rows]
-
     async def timers(self) -> dict[tuple[str, UUID], datetime]:
         async with brand_session(self.sessions, self.id) as session:
             rows = await session.scalars(select(TimerRow).where(TimerRow.brand_id == self.id))
@@ -144,16 +90,6 @@ class Brand:
 
     def due(self, kind: str, subject_id: UUID) -> Due:
         return Due(self.id, kind, subject_id, now(), 0)
-
-
-def json_of(answer: httpx.Response) -> Json:
-    body = answer.json()
-    assert isinstance(body, dict)
-    return body
-
-
-def uuid_of(text: str) -> UUID:
-    return parse_typed(text)[1]
 
 
 async def make_brand(http: httpx.AsyncClient, secret: bytes, sessions: Sessions) -> Brand:

@@ -21,7 +21,8 @@ from deploy.sandbox.settings import Settings as SandboxSettings
 from shared.events.account import AccountRegistered
 from shared.ids import typed
 from shared.timers import TimerHandler
-from tests.content_svc.making import Brand, Json, json_of
+from tests.caller import Json, json_of
+from tests.content_svc.making import Brand
 
 REVIEW_SECONDS = 0.3
 CLIENT_KEY = "client-key"

@@ -19,6 +19,7 @@ from shared.events.content import (
     Verdict,
 )
 from shared.ids import typed
+from tests.caller import uuid_of
 from tests.content_svc.making import (
     Brand,
     account_id,
@@ -30,7 +31,6 @@ from tests.content_svc.making import (
     make_template,
     make_video,
     plan,
-    uuid_of,
 )
 from tests.content_svc.test_crash import many_accounts
 
@@ -406,8 +406,8 @@ async def test_g5_every_step_of_a_campaign_is_audited(brand: Brand) -> None:
     for verb in ("pause", "resume", "stop"):
         await brand.post(f"/campaigns/{campaign['id']}/{verb}")
 
-    assert [row for row in await brand.audited() if row[1] == campaign["id"]] == [
-        (f"campaign.{verb}", campaign["id"])
+    assert [row for row in await brand.audited() if row[2] == campaign["id"]] == [
+        ("test-admin", f"campaign.{verb}", campaign["id"])
         for verb in ("create", "launch", "pause", "resume", "stop")
     ]
     assert [event.type.split(".")[2] for event in await brand.events("kos.campaign")] == [

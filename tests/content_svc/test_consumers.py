@@ -17,6 +17,7 @@ from shared.events.account import (
 )
 from shared.events.lead import DealVoided, DealWon, LeadAccepted, LeadQualified, LeadVoided
 from shared.ids import typed, uuid7
+from tests.caller import uuid_of
 from tests.content_svc.making import (
     Brand,
     get_campaign,
@@ -25,7 +26,6 @@ from tests.content_svc.making import (
     make_campaign,
     plan,
     unit,
-    uuid_of,
 )
 
 

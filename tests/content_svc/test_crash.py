@@ -11,6 +11,7 @@ from uuid import UUID
 from content_svc.settings import Settings
 from content_svc.use_cases import campaigns
 from shared.events.account import Platform
+from tests.caller import uuid_of
 from tests.content_svc.making import (
     Brand,
     get_campaign,
@@ -19,7 +20,6 @@ from tests.content_svc.making import (
     make_campaign,
     make_video,
     plan,
-    uuid_of,
 )
 from tests.content_svc.sandbox import (
     Sandbox,

@@ -10,9 +10,9 @@ from shared.clock import now
 from shared.events.account import AccountStatus, AccountSuspended, Platform
 from shared.events.content import CampaignCompleted, PostFailed, PostHandedOff, PostPublished
 from shared.ids import typed
+from tests.caller import Json, uuid_of
 from tests.content_svc.making import (
     Brand,
-    Json,
     account_id,
     get_campaign,
     list_posts,
@@ -20,7 +20,6 @@ from tests.content_svc.making import (
     make_campaign,
     make_video,
     plan,
-    uuid_of,
 )
 from tests.content_svc.sandbox import Sandbox, Worker, authorize_douyin, authorize_wecom
 

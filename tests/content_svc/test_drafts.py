@@ -4,9 +4,9 @@ from datetime import datetime
 
 from shared.access import Role
 from shared.events.content import CampaignMode, DraftApproved, PostScheduled
+from tests.caller import Json, uuid_of
 from tests.content_svc.making import (
     Brand,
-    Json,
     account_id,
     get_campaign,
     list_drafts,
@@ -15,7 +15,6 @@ from tests.content_svc.making import (
     make_campaign,
     make_template,
     plan,
-    uuid_of,
 )
 
 HELD = "国家级好车,{{city}}的朋友来{{store}}试驾,找{{seller}}。"

@@ -4,15 +4,14 @@ from content_svc.use_cases import campaigns, measuring
 from shared.access import Role
 from shared.events.account import AccountRegistered, Platform
 from shared.events.content import PostMeasured, PostPublished
+from tests.caller import Json, uuid_of
 from tests.content_svc.making import (
     Brand,
-    Json,
     account_id,
     list_posts,
     make_account,
     make_campaign,
     plan,
-    uuid_of,
 )
 from tests.content_svc.sandbox import Sandbox, Worker
 

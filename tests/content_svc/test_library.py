@@ -43,7 +43,7 @@ async def test_c1_an_asset_comes_back_byte_for_byte(brand: Brand) -> None:
         "licensed_until": "2027-06-30",
     }
     assert (await brand.get("/assets", tag="b"))["items"] == [asset]
-    assert await brand.audited() == [("asset.add", asset["id"])]
+    assert await brand.audited() == [("test-admin", "asset.add", asset["id"])]
 
 
 async def test_c1_an_asset_that_is_too_large_leaves_nothing(
@@ -80,7 +80,7 @@ async def test_g3_an_upload_repeated_with_its_key_keeps_one_copy(
     assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert len(list(folder.iterdir())) == 1
-    assert await brand.audited() == [("asset.add", first.json()["id"])]
+    assert await brand.audited() == [("test-admin", "asset.add", first.json()["id"])]
 
 
 async def test_g2_an_asset_of_another_brand_does_not_exist(

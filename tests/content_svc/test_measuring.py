@@ -7,15 +7,8 @@ from content_svc.use_cases import campaigns, measuring
 from shared.access import Role
 from shared.events.account import Platform
 from shared.events.content import PostMeasured
-from tests.content_svc.making import (
-    Brand,
-    Json,
-    list_posts,
-    make_account,
-    make_campaign,
-    plan,
-    uuid_of,
-)
+from tests.caller import Json, uuid_of
+from tests.content_svc.making import Brand, list_posts, make_account, make_campaign, plan
 from tests.content_svc.sandbox import Sandbox, Worker, authorize_wecom
 
 TEN = "2026-11-20T10:00:00Z"

@@ -2,16 +2,15 @@
 
 from content_svc.use_cases import campaigns, rechecking
 from shared.events.content import DraftChecked, DraftHeld, PostWithdrawn, Verdict
+from tests.caller import Json, uuid_of
 from tests.content_svc.making import (
     Brand,
-    Json,
     get_campaign,
     list_drafts,
     list_posts,
     make_account,
     make_campaign,
     plan,
-    uuid_of,
 )
 from tests.content_svc.sandbox import Worker
 

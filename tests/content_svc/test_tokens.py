@@ -14,6 +14,7 @@ from shared.access import Role
 from shared.clock import now
 from shared.events.account import AccountRegistered, Platform
 from shared.sealing import open_vault
+from tests.caller import uuid_of
 from tests.content_svc.making import (
     Brand,
     account_id,
@@ -22,7 +23,6 @@ from tests.content_svc.making import (
     make_campaign,
     make_video,
     plan,
-    uuid_of,
 )
 from tests.content_svc.sandbox import Sandbox, Worker, authorize_douyin, authorize_wecom
 
