@@ -93,6 +93,12 @@ def create_sessions(engine: AsyncEngine) -> Sessions:
     return async_sessionmaker(engine, expire_on_commit=False)
 
 
+async def reach_database(engine: AsyncEngine) -> None:
+    """A check of readiness: raises while the database does not answer."""
+    async with engine.connect() as connection:
+        await connection.execute(text("select 1"))
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether the database is away, as opposed to a statement that fails.
 

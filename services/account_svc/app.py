@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from account_svc.access import MATRIX
 from account_svc.routes import accounts, api_keys, imports, incentives, org, personas, staff
 from account_svc.settings import Settings
 from shared.authentication import open_authenticator
-from shared.database import create_engine, create_read_pool, create_sessions
+from shared.database import create_engine, create_read_pool, create_sessions, reach_database
 from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.web import create_app as create_edge
@@ -37,11 +37,9 @@ def create_app(settings: Settings) -> FastAPI:
                 "vault": open_vault(settings),
             }
 
-    async def reach_database() -> None:
-        async with engine.connect() as connection:
-            await connection.execute(text("select 1"))
-
-    app = create_edge("account_svc", lifespan=lifespan, checks={"database": reach_database})
+    app = create_edge(
+        "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
+    )
     for part in (org, staff, accounts, personas, imports, incentives, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)

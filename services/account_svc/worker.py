@@ -7,13 +7,12 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
-from sqlalchemy import text
 
 from account_svc.consumers import HANDLERS, TOPICS
 from account_svc.settings import Settings
 from account_svc.use_cases.incentives import fold_standings
 from shared.consumer import Consumer
-from shared.database import Sessions, create_engine, create_sessions
+from shared.database import Sessions, create_engine, create_sessions, reach_database
 from shared.relay import run_relay
 from shared.settings import read_key
 from shared.upkeep import run_upkeep
@@ -41,10 +40,6 @@ async def build(
         ordinal=settings.worker_ordinal,
     )
 
-    async def reach_database() -> None:
-        async with engine.connect() as connection:
-            await connection.execute(text("select 1"))
-
     tasks: list[Task] = [
         (
             "relay",
@@ -54,7 +49,7 @@ async def build(
         ("race", partial(run_race, sessions)),
         ("upkeep", partial(run_upkeep, sessions)),
     ]
-    return tasks, {"database": reach_database}
+    return tasks, {"database": partial(reach_database, engine)}
 
 
 async def run_race(sessions: Sessions, stopping: asyncio.Event) -> None:

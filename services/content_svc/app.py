@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from content_svc.access import MATRIX
 from content_svc.connectors.handoff import Handoff
@@ -17,7 +17,7 @@ from content_svc.settings import Settings
 from content_svc.storage import open_store
 from content_svc.use_cases.posts import Prover
 from shared.authentication import open_authenticator
-from shared.database import create_engine, create_read_pool, create_sessions
+from shared.database import create_engine, create_read_pool, create_sessions, reach_database
 from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.web import create_app as create_edge
@@ -52,11 +52,9 @@ def create_app(settings: Settings) -> FastAPI:
                 ),
             }
 
-    async def reach_database() -> None:
-        async with engine.connect() as connection:
-            await connection.execute(text("select 1"))
-
-    app = create_edge("content_svc", lifespan=lifespan, checks={"database": reach_database})
+    app = create_edge(
+        "content_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
+    )
     for part in (library, campaigns, drafts, posts, authorizations, outcomes):
         for router in part.ROUTERS:
             app.include_router(router)

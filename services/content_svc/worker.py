@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import httpx
-from sqlalchemy import text
 
 from content_svc.connectors import Connector
 from content_svc.connectors.douyin import Douyin
@@ -23,7 +22,7 @@ from content_svc.use_cases.dispatch import Dispatcher
 from content_svc.use_cases.measuring import Measurer
 from content_svc.use_cases.planning import Planner
 from shared.consumer import Consumer
-from shared.database import Sessions, create_engine, create_sessions
+from shared.database import Sessions, create_engine, create_sessions, reach_database
 from shared.events.account import Platform
 from shared.relay import run_relay
 from shared.sealing import open_vault
@@ -53,10 +52,6 @@ async def build(
         ordinal=settings.worker_ordinal,
     )
 
-    async def reach_database() -> None:
-        async with engine.connect() as connection:
-            await connection.execute(text("select 1"))
-
     tasks: list[Task] = [
         (
             "relay",
@@ -66,7 +61,7 @@ async def build(
         ("timers", partial(run_timers, sessions, timer_handlers(settings, sessions, http))),
         ("upkeep", partial(run_upkeep, sessions)),
     ]
-    return tasks, {"database": reach_database}
+    return tasks, {"database": partial(reach_database, engine)}
 
 
 def timer_handlers(

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from lead_svc.access import MATRIX
 from lead_svc.intake import HookEdge, open_intake
@@ -15,7 +15,7 @@ from lead_svc.routes import contacts, deals, leads, offers, policy
 from lead_svc.settings import Settings
 from lead_svc.webhooks import routes as webhooks
 from shared.authentication import open_authenticator
-from shared.database import create_engine, create_read_pool, create_sessions
+from shared.database import create_engine, create_read_pool, create_sessions, reach_database
 from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.web import create_app as create_edge
@@ -45,11 +45,9 @@ def create_app(settings: Settings) -> FastAPI:
                 "vault": vault,
             }
 
-    async def reach_database() -> None:
-        async with engine.connect() as connection:
-            await connection.execute(text("select 1"))
-
-    app = create_edge("lead_svc", lifespan=lifespan, checks={"database": reach_database})
+    app = create_edge(
+        "lead_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
+    )
     add_routes(app)
     app.add_middleware(HookEdge)
     return app

@@ -5,8 +5,6 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import text
-
 from lead_svc.consumers import (
     DIRECTORY_HANDLERS,
     DIRECTORY_TOPICS,
@@ -25,7 +23,7 @@ from lead_svc.webhooks.use_cases import DELIVER
 from shared import audit
 from shared.clock import now
 from shared.consumer import Consumer
-from shared.database import Sessions, brand_session, create_engine, create_sessions
+from shared.database import Sessions, brand_session, create_engine, create_sessions, reach_database
 from shared.relay import run_relay
 from shared.sealing import Vault, open_vault
 from shared.settings import read_key
@@ -75,10 +73,6 @@ async def build(
         DELIVER: Sender(sessions, vault, client).deliver_due,
     }
 
-    async def reach_database() -> None:
-        async with engine.connect() as connection:
-            await connection.execute(text("select 1"))
-
     tasks: list[Task] = [
         (
             "relay",
@@ -90,7 +84,7 @@ async def build(
         ("upkeep", partial(run_upkeep, sessions)),
         ("timers", partial(run_timers, sessions, handlers)),
     ]
-    return tasks, {"database": reach_database}
+    return tasks, {"database": partial(reach_database, engine)}
 
 
 def offer_timers(sessions: Sessions, audit_key: bytes) -> dict[str, TimerHandler]:
