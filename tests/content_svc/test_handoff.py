@@ -1,5 +1,10 @@
 """A seller publishes by hand and proves it with a link."""
 
+import time
+
+import pytest
+
+from content_svc.connectors.handoff import measure_likeness
 from content_svc.use_cases import campaigns, measuring
 from shared.access import Role
 from shared.events.account import AccountRegistered, Platform
@@ -102,6 +107,29 @@ async def test_c10_another_text_is_no_proof(brand: Brand, sandbox: Sandbox, work
     problem = await brand.refuse(f"/posts/{post['id']}/confirm-handoff", {"url": note["url"]})
 
     assert problem["detail"] == "the page carries another text"
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "likeness"),
+    [
+        ("周末来店试驾，送咖啡一杯", "周末来店试驾 送咖啡一杯！", 1.0),
+        ("周末来店试驾送咖啡一杯", "我家的店：周末来店试驾送茶一杯", 7 / 11),
+        ("周末来店试驾送咖啡一杯", "今天吃了一碗面条", 0.0),
+        ("试驾", "来试驾吧", 1.0),
+        ("，。", "", 1.0),
+    ],
+)
+def test_c10_likeness_is_the_share_of_the_text_that_stands_on_the_page(
+    expected: str, found: str, likeness: float
+) -> None:
+    assert measure_likeness(expected, found) == pytest.approx(likeness)
+
+
+def test_c10_a_page_that_repeats_itself_is_compared_at_once() -> None:
+    started = time.process_time()
+
+    assert measure_likeness("甲" * 5000, "甲乙" * 2500) == 0.0
+    assert time.process_time() - started < 1
 
 
 async def test_c10_a_foreign_host_is_not_even_asked(

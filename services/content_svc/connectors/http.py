@@ -9,6 +9,8 @@ import httpx
 from content_svc.connectors import TryLater
 from shared.clock import now
 
+_LONGEST_PAUSE = timedelta(days=1)
+
 
 def create_client(timeout_seconds: float) -> httpx.AsyncClient:
     return httpx.AsyncClient(
@@ -41,11 +43,13 @@ async def call(
 
 
 def retry_after(answer: httpx.Response) -> timedelta | None:
-    """The `Retry-After` header as a pause: seconds or a date (RFC 9110, 10.2.3)."""
+    """The `Retry-After` header (RFC 9110, 10.2.3) as a pause of at most a day."""
     value = answer.headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return timedelta(seconds=int(value))
     try:
-        return max(parsedate_to_datetime(value) - now(), timedelta(0))
-    except (ValueError, TypeError):
+        if value.isdecimal():
+            asked = timedelta(seconds=int(value))
+        else:
+            asked = parsedate_to_datetime(value) - now()
+    except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(asked, timedelta(0)), _LONGEST_PAUSE)
