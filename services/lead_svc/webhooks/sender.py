@@ -252,11 +252,11 @@ def _retry_after(answer: httpx.Response) -> timedelta | None:
     text = answer.headers.get("retry-after", "").strip()
     if answer.status_code not in (429, 502, 503, 504) or not text:
         return None
-    if text.isdigit():
-        return timedelta(seconds=min(int(text), 86_400))
     try:
+        if text.isdecimal():
+            return timedelta(seconds=min(int(text), 86_400))
         return max(parsedate_to_datetime(text) - now(), timedelta(0))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -1,9 +1,11 @@
 """Deliveries: signed, in order per subject, repeated until taken, never by two at once."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import httpx
 import orjson
 import pytest
 import time_machine
@@ -246,6 +248,30 @@ def test_l12_the_subscribers_retry_after_is_honoured(asked: int, least: int) -> 
     wait = next_attempt(0, outcome) - now()
 
     assert timedelta(seconds=least - 1) < wait < timedelta(seconds=asked + 7)
+
+
+@pytest.mark.parametrize(
+    "value", [b"\xb2", b"9" * 5000, b"soon", b"Mon, 01 Jan 2024 00:00:00 +" + b"9" * 20]
+)
+async def test_l12_a_retry_after_that_says_nothing_is_ignored(
+    sessions: Sessions,
+    sender: Sender,
+    brand_id: UUID,
+    subscribe: Subscribe,
+    monkeypatch: pytest.MonkeyPatch,
+    value: bytes,
+) -> None:
+    endpoint_id, _ = await subscribe()
+    answer = httpx.Response(
+        503, headers=[(b"retry-after", value)], stream=httpx.ByteStream(b"later")
+    )
+    client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answer))
+    await announce(sessions, brand_id, uuid7(), range(1, 2))
+
+    await replace(sender, client=client).deliver_due(due(brand_id, endpoint_id))
+
+    [delivery] = await deliveries(sessions, brand_id, endpoint_id)
+    assert (delivery.attempts, delivery.last_status) == (1, 503)
 
 
 async def test_l12_another_brands_events_never_reach_the_endpoint(
