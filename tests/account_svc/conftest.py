@@ -1,15 +1,10 @@
 """The application over its real database. Every test makes a brand of its own and keeps to it."""
 
-import base64
-import json
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 from asgi_lifespan import LifespanManager
-from joserfc.jwk import KeySet, RSAKey
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from account_svc.app import create_app
@@ -22,32 +17,12 @@ from shared.inbox import Inbox
 from shared.settings import read_key
 from tests.account_svc.making import Api, make_brand, make_staff
 from tests.caller import Json
+from tests.wiring import wire
 
 
 @pytest.fixture(scope="session")
 def settings(account_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("account-keys")
-    jwks = folder / "jwks.json"
-    jwks.write_text(json.dumps(KeySet([RSAKey.generate_key(2048)]).as_dict()))
-    return Settings(
-        database_url=account_database.app,
-        worker_database_url=account_database.worker,
-        relay_database_url=account_database.relay,
-        migration_database_url=account_database.owner,
-        kafka_bootstrap="127.0.0.1:1",
-        oidc_issuer="https://issuer.test",
-        oidc_audience="kos",
-        oidc_jwks_file=jwks,
-        service_secret_file=_key_file(folder / "service"),
-        kek_file=_key_file(folder / "kek"),
-        index_key_file=_key_file(folder / "index"),
-        audit_key_file=_key_file(folder / "audit"),
-    )
-
-
-def _key_file(path: Path) -> Path:
-    path.write_bytes(base64.b64encode(secrets.token_bytes(32)))
-    return path
+    return Settings(**wire(account_database, tmp_path_factory.mktemp("account-keys")))
 
 
 @pytest.fixture(scope="session")

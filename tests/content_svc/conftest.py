@@ -1,15 +1,10 @@
 """The application over its real database. Every test makes a brand of its own and keeps to it."""
 
-import base64
-import json
-import secrets
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import httpx
 import pytest
 from asgi_lifespan import LifespanManager
-from joserfc.jwk import KeySet, RSAKey
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from content_svc.app import create_app
@@ -19,34 +14,17 @@ from shared.database import Sessions, create_engine, create_sessions
 from shared.settings import read_key
 from tests.content_svc.making import Brand, make_brand
 from tests.content_svc.sandbox import Sandbox, Worker, run_sandbox, run_worker, sandboxed
+from tests.wiring import wire
 
 
 @pytest.fixture(scope="session")
 def settings(content_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("content")
-    jwks = folder / "jwks.json"
-    jwks.write_text(json.dumps(KeySet([RSAKey.generate_key(2048)]).as_dict()))
     return Settings(
-        database_url=content_database.app,
-        worker_database_url=content_database.worker,
-        relay_database_url=content_database.relay,
-        migration_database_url=content_database.owner,
-        kafka_bootstrap="127.0.0.1:1",
-        oidc_issuer="https://issuer.test",
-        oidc_audience="kos",
-        oidc_jwks_file=jwks,
-        service_secret_file=_key_file(folder / "service"),
-        kek_file=_key_file(folder / "kek"),
-        index_key_file=_key_file(folder / "index"),
-        audit_key_file=_key_file(folder / "audit"),
+        **wire(content_database, folder),
         asset_store_url=(folder / "assets").as_uri(),
         largest_asset_bytes=1_000_000,
     )
-
-
-def _key_file(path: Path) -> Path:
-    path.write_bytes(base64.b64encode(secrets.token_bytes(32)))
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,14 @@
 """lead_svc against a real database, with the roles it runs as. Every test has its own brand."""
 
-import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
-import orjson
 import pytest
 from asgi_lifespan import LifespanManager
-from joserfc.jwk import KeySet
 from sqlalchemy import select, text
 from starlette.types import ASGIApp
 
@@ -43,6 +39,7 @@ from shared.sealing import Vault, open_vault
 from shared.settings import Environment, read_key
 from shared.tables import OutboxRow
 from shared.timers import Due
+from tests.wiring import wire
 
 GRACE = timedelta(0)
 
@@ -51,27 +48,11 @@ E = TypeVar("E", bound=Event)
 
 @pytest.fixture(scope="session")
 def settings(lead_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("keys")
-    files: dict[str, Any] = {}
-    for number, name in enumerate(("kek", "index_key", "audit_key", "service_secret")):
-        path = folder / name
-        path.write_text(base64.b64encode(bytes([number + 1] * 32)).decode())
-        files[f"{name}_file"] = path
-    jwks = folder / "jwks.json"
-    jwks.write_bytes(orjson.dumps(KeySet.generate_key_set("RSA", 2048, count=1).as_dict()))
     assert lead_database.intake is not None
     return Settings(
+        **wire(lead_database, tmp_path_factory.mktemp("lead-keys")),
         environment=Environment.DEVELOPMENT,
-        kafka_bootstrap="localhost:1",
-        oidc_issuer="https://issuer.example",
-        oidc_audience="kos",
-        oidc_jwks_file=Path(jwks),
-        database_url=lead_database.app,
-        worker_database_url=lead_database.worker,
-        relay_database_url=lead_database.relay,
-        migration_database_url=lead_database.owner,
         intake_database_url=lead_database.intake,
-        **files,
     )
 
 
