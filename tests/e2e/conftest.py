@@ -30,14 +30,14 @@ _IN_A_HURRY = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def collector() -> Iterator[Collector]:
     """Where every process of the stack sends its spans."""
     with Collector.listening(find_free_port()) as collector:
         yield collector
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(collector: Collector) -> Iterator[Running]:
     settings = {
         **_IN_A_HURRY,
@@ -46,9 +46,7 @@ def running(collector: Collector) -> Iterator[Running]:
             for name in ("ACCOUNT", "CONTENT", "LEAD", "GATEWAY")
         },
     }
-    with pytest.MonkeyPatch.context() as environment, reachable_folder() as home:
-        for name, value in settings.items():
-            environment.setenv(name, value)
+    with reachable_folder() as home:
         ports = Ports.model_validate({name: find_free_port() for name in Ports.model_fields})
         stack = Stack(
             StackSettings(home=home, ports=ports, ready_seconds=90),
@@ -56,7 +54,10 @@ def running(collector: Collector) -> Iterator[Running]:
         )
         with own(stack.settings):
             try:
-                run(stack.start(infrastructure_only=False))
+                with pytest.MonkeyPatch.context() as environment:
+                    for name, value in settings.items():
+                        environment.setenv(name, value)
+                    run(stack.start(infrastructure_only=False))
                 yield Running(stack)
             finally:
                 stack.stop()
