@@ -33,7 +33,7 @@ from shared.events.account import (
     UnitKind,
 )
 from shared.events.content import CampaignLaunched, CampaignMode, PostPublished
-from shared.ids import typed, uuid7
+from shared.ids import uuid7
 from shared.inbox import Inbox
 from shared.sealing import Vault, open_vault
 from shared.settings import Environment, read_key
@@ -333,7 +333,3 @@ async def store(brand: Brand) -> Store:
     url = f"https://www.douyin.com/video/{uuid7().hex}"
     post = await brand.add_post(account, path[-1], seller, url=url)
     return Store(brand_path, region_path, path, seller, account, post, url)
-
-
-def tid(prefix: str, value: UUID) -> str:
-    return typed(prefix, value)

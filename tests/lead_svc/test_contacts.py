@@ -15,7 +15,8 @@ from shared.events.lead import (
     LeadUpdated,
     Stage,
 )
-from tests.lead_svc.conftest import Brand, Store, tid
+from shared.ids import typed
+from tests.lead_svc.conftest import Brand, Store
 
 PHONE = "138 1234 8000"
 E164 = "+8613812348000"
@@ -27,7 +28,7 @@ async def contacts(brand: Brand) -> list[dict[str, Any]]:
 
 
 async def read(brand: Brand, contact_id: UUID, **caller: Any) -> dict[str, Any]:
-    answer = await brand.post("/contacts/by-ids", {"ids": [tid("contact", contact_id)]}, **caller)
+    answer = await brand.post("/contacts/by-ids", {"ids": [typed("contact", contact_id)]}, **caller)
     [item] = answer.raise_for_status().json()["items"]
     found: dict[str, Any] = item
     return found
@@ -94,7 +95,7 @@ async def test_l2_a_lead_that_names_two_contacts_merges_them(brand: Brand) -> No
 async def test_l2_a_merge_never_steals_the_owner(brand: Brand, store: Store) -> None:
     await brand.lead(phone=PHONE)
     owned = await brand.lead(wechat="chen_xm", post_url=store.url)
-    await brand.post(f"/leads/{tid('lead', owned)}/accept", role=Role.KOS, staff_id=store.seller)
+    await brand.post(f"/leads/{typed('lead', owned)}/accept", role=Role.KOS, staff_id=store.seller)
     _, newer = await contacts(brand)
 
     await brand.lead(phone=PHONE, wechat="chen_xm")
@@ -188,7 +189,7 @@ async def test_l3_reading_personal_data_is_audited(brand: Brand) -> None:
         {
             "actor": "test:brand_admin",
             "action": "contact.read",
-            "details": {"contact_ids": [tid("contact", contact["id"])]},
+            "details": {"contact_ids": [typed("contact", contact["id"])]},
         }
     ]
 
@@ -201,7 +202,7 @@ async def test_l3_a_contact_is_found_by_its_number(brand: Brand) -> None:
     other = await brand.post("/contacts/find", {"phone": "13912348000"})
     wrong = await brand.post("/contacts/find", {"phone": "12"})
 
-    assert [item["id"] for item in found.json()["items"]] == [tid("contact", contact["id"])]
+    assert [item["id"] for item in found.json()["items"]] == [typed("contact", contact["id"])]
     assert other.json()["items"] == []
     assert (wrong.status_code, wrong.json()["field"]) == (422, "/phone")
 
@@ -212,8 +213,8 @@ async def test_l3_erasing_makes_every_sealed_copy_unreadable(brand: Brand) -> No
     await brand.lead(phone=PHONE, wechat="chen_xm")
     [contact] = await contacts(brand)
 
-    erased = await brand.post(f"/contacts/{tid('contact', contact['id'])}/erase")
-    again = await brand.post(f"/contacts/{tid('contact', contact['id'])}/erase")
+    erased = await brand.post(f"/contacts/{typed('contact', contact['id'])}/erase")
+    again = await brand.post(f"/contacts/{typed('contact', contact['id'])}/erase")
 
     assert (erased.status_code, again.status_code) == (200, 200)
     fields = ("name", "phone", "wechat", "email", "city")
@@ -230,7 +231,7 @@ async def test_l3_erasing_makes_every_sealed_copy_unreadable(brand: Brand) -> No
 async def test_l3_after_erasure_the_same_number_is_a_new_person(brand: Brand) -> None:
     await brand.lead(phone=PHONE)
     [old] = await contacts(brand)
-    await brand.post(f"/contacts/{tid('contact', old['id'])}/erase")
+    await brand.post(f"/contacts/{typed('contact', old['id'])}/erase")
 
     await brand.lead(phone=PHONE)
 
@@ -242,7 +243,7 @@ async def test_l3_after_erasure_the_same_number_is_a_new_person(brand: Brand) ->
 async def test_l3_what_is_still_told_of_an_erased_person_is_not_kept(brand: Brand) -> None:
     await brand.lead(lead_id="crm-7", phone=PHONE)
     [contact] = await contacts(brand)
-    await brand.post(f"/contacts/{tid('contact', contact['id'])}/erase")
+    await brand.post(f"/contacts/{typed('contact', contact['id'])}/erase")
 
     await brand.lead(lead_id="crm-7", phone=PHONE, name="陈小明")
 
@@ -253,7 +254,7 @@ async def test_l3_what_is_still_told_of_an_erased_person_is_not_kept(brand: Bran
 async def test_l9_a_contact_moves_one_stage_at_a_time(brand: Brand) -> None:
     await brand.lead(phone=PHONE)
     [contact] = await contacts(brand)
-    path = f"/contacts/{tid('contact', contact['id'])}/move-stage"
+    path = f"/contacts/{typed('contact', contact['id'])}/move-stage"
 
     skipped = await brand.post(path, {"stage": "deal"}, role=Role.SCRM)
     moved = await brand.post(path, {"stage": "advice"}, role=Role.SCRM)
@@ -279,7 +280,7 @@ async def test_l9_a_contact_moves_one_stage_at_a_time(brand: Brand) -> None:
 async def test_g3_a_repeated_write_back_has_one_effect_and_the_same_answer(brand: Brand) -> None:
     await brand.lead(phone=PHONE)
     [contact] = await contacts(brand)
-    path = f"/contacts/{tid('contact', contact['id'])}/move-stage"
+    path = f"/contacts/{typed('contact', contact['id'])}/move-stage"
 
     first = await brand.post(path, {"stage": "advice"}, key="move-1", role=Role.SCRM)
     await brand.post(path, {"stage": "deal"}, role=Role.SCRM)

@@ -3,8 +3,8 @@ from uuid import UUID
 
 from shared.access import Role
 from shared.events.lead import ContactStageChanged, DealVoided, DealWon, LeadVoided, Stage
-from shared.ids import parse_id
-from tests.lead_svc.conftest import Brand, Store, tid
+from shared.ids import parse_id, typed
+from tests.lead_svc.conftest import Brand, Store
 
 CLOSED_AT = "2026-11-20T08:00:00Z"
 
@@ -12,14 +12,14 @@ CLOSED_AT = "2026-11-20T08:00:00Z"
 async def accepted_lead(brand: Brand, store: Store) -> UUID:
     lead_id = await brand.lead(phone="13812348000", post_url=store.url)
     answer = await brand.post(
-        f"/leads/{tid('lead', lead_id)}/accept", role=Role.KOS, staff_id=store.seller
+        f"/leads/{typed('lead', lead_id)}/accept", role=Role.KOS, staff_id=store.seller
     )
     answer.raise_for_status()
     return lead_id
 
 
 async def win(brand: Brand, lead_id: UUID, **caller: Any) -> Any:
-    body = {"lead_id": tid("lead", lead_id), "amount_minor": 25_980_000, "closed_at": CLOSED_AT}
+    body = {"lead_id": typed("lead", lead_id), "amount_minor": 25_980_000, "closed_at": CLOSED_AT}
     return await brand.post("/deals", body, **caller)
 
 
@@ -110,7 +110,7 @@ async def test_l15_voiding_a_lead_voids_its_deals_and_names_its_owner(
     lead_id = await accepted_lead(brand, store)
     await win(brand, lead_id)
 
-    await brand.post(f"/leads/{tid('lead', lead_id)}/void", {"reason": "重复线索"})
+    await brand.post(f"/leads/{typed('lead', lead_id)}/void", {"reason": "重复线索"})
 
     [voided] = await brand.announced(LeadVoided)
     assert (voided.staff_id, voided.post_id) == (store.seller, store.post)
@@ -135,7 +135,7 @@ async def test_l15_deals_are_found_by_their_leads(brand: Brand, store: Store) ->
     lead_id = await accepted_lead(brand, store)
     other_id = await brand.lead(phone="13912348000", post_url=store.url)
     deal = (await win(brand, lead_id)).json()
-    ids = [tid("lead", other_id), tid("lead", lead_id)]
+    ids = [typed("lead", other_id), typed("lead", lead_id)]
 
     answer = await brand.post("/deals/by-leads", {"ids": ids})
 

@@ -28,7 +28,8 @@ from shared.events.lead import (
     LeadVoided,
     LeadWithdrawn,
 )
-from tests.lead_svc.conftest import Brand, Store, tid
+from shared.ids import typed
+from tests.lead_svc.conftest import Brand, Store
 
 PHONE = "13812348000"
 
@@ -66,7 +67,7 @@ async def counted_loads(brand: Brand) -> dict[UUID, int]:
 
 async def accept(brand: Brand, lead_id: UUID, staff_id: UUID) -> Any:
     return await brand.post(
-        f"/leads/{tid('lead', lead_id)}/accept", role=Role.KOS, staff_id=staff_id
+        f"/leads/{typed('lead', lead_id)}/accept", role=Role.KOS, staff_id=staff_id
     )
 
 
@@ -94,8 +95,8 @@ async def test_l6_a_full_author_gives_way_to_the_store_and_the_decision_replays(
     inputs = Inputs.from_json(decision["inputs"])
     assert decision["staff_id"] == colleague
     assert {c["staff_id"]: c["rejected_because"] for c in decision["candidates"]} == {
-        tid("staff", store.seller): "full",
-        tid("staff", colleague): None,
+        typed("staff", store.seller): "full",
+        typed("staff", colleague): None,
     }
     chosen = decide(inputs).chosen
     assert chosen is not None
@@ -184,7 +185,7 @@ async def test_l7_accepting_stops_the_clock_and_makes_the_owner(brand: Brand, st
     assert started == [(EXPIRE, offer["id"])]
     assert answer.status_code == 200
     assert answer.json()["status"] == "accepted"
-    assert answer.json()["staff_id"] == tid("staff", store.seller)
+    assert answer.json()["staff_id"] == typed("staff", store.seller)
     assert await brand.timers() == []
     [contact] = await brand.rows("select id, owner_staff_id from contact")
     assert contact["owner_staff_id"] == store.seller
@@ -375,8 +376,8 @@ async def test_l7_loads_equal_what_the_rows_say(brand: Brand, store: Store) -> N
 async def test_l7_a_manager_answers_for_a_seller_of_their_store(brand: Brand, store: Store) -> None:
     other_path = await brand.add_unit(UnitKind.STORE, "S2", store.region_path)
     lead_id = await brand.lead(phone=PHONE, post_url=store.url)
-    path = f"/leads/{tid('lead', lead_id)}/accept"
-    body = {"staff_id": tid("staff", store.seller)}
+    path = f"/leads/{typed('lead', lead_id)}/accept"
+    body = {"staff_id": typed("staff", store.seller)}
 
     stranger = await brand.post(path, body, role=Role.STORE_MANAGER, unit_ids=(other_path[-1],))
     unnamed = await brand.post(path, role=Role.STORE_MANAGER, unit_ids=(store.id,))
@@ -412,7 +413,7 @@ async def test_l15_voiding_takes_an_open_offer_back(brand: Brand, store: Store) 
 
 async def decline(brand: Brand, lead_id: UUID, staff_id: UUID) -> Any:
     return await brand.post(
-        f"/leads/{tid('lead', lead_id)}/decline",
+        f"/leads/{typed('lead', lead_id)}/decline",
         {"reason": "今天休息"},
         role=Role.KOS,
         staff_id=staff_id,
@@ -420,4 +421,4 @@ async def decline(brand: Brand, lead_id: UUID, staff_id: UUID) -> Any:
 
 
 async def void(brand: Brand, lead_id: UUID) -> Any:
-    return await brand.post(f"/leads/{tid('lead', lead_id)}/void", {"reason": "测试线索"})
+    return await brand.post(f"/leads/{typed('lead', lead_id)}/void", {"reason": "测试线索"})

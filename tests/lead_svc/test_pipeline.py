@@ -3,7 +3,8 @@ from datetime import timedelta
 from lead_svc.use_cases.qualify import QUALIFY
 from shared.events import Event
 from shared.events.lead import LeadCaptured, LeadOffered, LeadPooled, LeadQualified, LeadVoided
-from tests.lead_svc.conftest import Brand, Store, tid
+from shared.ids import typed
+from tests.lead_svc.conftest import Brand, Store
 
 PHONE = "138 1234 8000"
 
@@ -72,7 +73,7 @@ async def test_l1_a_receipt_that_does_not_open_waits_for_a_person(brand: Brand) 
 
     [parked] = await brand.rows("select key, status, reason from parked")
     assert parked == {
-        "key": tid("lead", lead_id),
+        "key": typed("lead", lead_id),
         "status": "dead",
         "reason": "Poison: the receipt does not give the lead",
     }

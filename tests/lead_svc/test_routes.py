@@ -7,7 +7,7 @@ from lead_svc.models.offer import EXPIRE
 from shared.access import Role
 from shared.events.account import UnitKind
 from shared.ids import typed, uuid7
-from tests.lead_svc.conftest import Brand, Store, tid
+from tests.lead_svc.conftest import Brand, Store
 
 PHONE = "1381234800"
 
@@ -17,7 +17,7 @@ def ids(answer: dict[str, Any]) -> list[str]:
 
 
 async def test_g1_leads_come_newest_first_and_page_by_cursor(brand: Brand) -> None:
-    leads = [tid("lead", await brand.capture(phone=f"{PHONE}{n}")) for n in range(5)]
+    leads = [typed("lead", await brand.capture(phone=f"{PHONE}{n}")) for n in range(5)]
 
     first = await brand.get("/leads?first=2")
     second = await brand.get(f"/leads?first=2&after={first['page']['end_cursor']}")
@@ -39,12 +39,12 @@ async def test_g1_a_lead_shows_where_it_came_from_and_who_has_it(
     contact = (await brand.rows("select id from contact"))[0]["id"]
     offer = (await brand.rows("select id from offer"))[0]["id"]
     assert {**lead, "captured_at": None, "submitted_at": None} == {
-        "id": tid("lead", lead_id),
+        "id": typed("lead", lead_id),
         "status": "offered",
         "source": "generic",
         "connection_id": lead["connection_id"],
         "source_lead_id": "crm-7",
-        "contact_id": tid("contact", contact),
+        "contact_id": typed("contact", contact),
         "submitted_at": None,
         "captured_at": None,
         "city": "杭州",
@@ -57,14 +57,14 @@ async def test_g1_a_lead_shows_where_it_came_from_and_who_has_it(
             {"rule": "own_post", "points": 15, "because": "来自本品牌发布的内容"},
             {"rule": "place", "points": 10, "because": "说明了城市或门店"},
         ],
-        "post_id": tid("post", store.post),
-        "account_id": tid("acct", store.account),
+        "post_id": typed("post", store.post),
+        "account_id": typed("acct", store.account),
         "campaign_id": None,
-        "unit_id": tid("unit", store.id),
-        "staff_id": tid("staff", store.seller),
+        "unit_id": typed("unit", store.id),
+        "staff_id": typed("staff", store.seller),
         "keyword": "试驾",
         "channel_code": None,
-        "offer_id": tid("offer", offer),
+        "offer_id": typed("offer", offer),
         "version": 3,
     }
     by_ids = await brand.post("/leads/by-ids", {"ids": [lead["id"]]})
@@ -78,30 +78,30 @@ async def test_g1_lists_are_filtered(brand: Brand, store: Store) -> None:
 
     for query in (
         "status=offered",
-        f"unit_id={tid('unit', store.id)}",
-        f"unit_id={tid('unit', store.region)}",
-        f"staff_id={tid('staff', store.seller)}",
-        f"post_id={tid('post', store.post)}",
-        f"contact_id={tid('contact', contact)}",
+        f"unit_id={typed('unit', store.id)}",
+        f"unit_id={typed('unit', store.region)}",
+        f"staff_id={typed('staff', store.seller)}",
+        f"post_id={typed('post', store.post)}",
+        f"contact_id={typed('contact', contact)}",
     ):
-        assert ids(await brand.get(f"/leads?{query}")) == [tid("lead", lead_id)], query
-    assert ids(await brand.get(f"/leads?campaign_id={tid('camp', uuid7())}")) == []
+        assert ids(await brand.get(f"/leads?{query}")) == [typed("lead", lead_id)], query
+    assert ids(await brand.get(f"/leads?campaign_id={typed('camp', uuid7())}")) == []
 
 
 async def test_g1_leads_are_found_by_posts_and_by_contacts(brand: Brand, store: Store) -> None:
     leads = [await brand.lead(phone=f"{PHONE}0", post_url=store.url, note=str(n)) for n in range(3)]
-    contact = tid("contact", (await brand.rows("select id from contact"))[0]["id"])
-    strange = tid("post", uuid7())
+    contact = typed("contact", (await brand.rows("select id from contact"))[0]["id"])
+    strange = typed("post", uuid7())
 
     by_posts = await brand.post(
-        "/leads/by-posts", {"ids": [strange, tid("post", store.post)], "first": 2}
+        "/leads/by-posts", {"ids": [strange, typed("post", store.post)], "first": 2}
     )
     by_contacts = await brand.post("/leads/by-contacts", {"ids": [contact]})
 
     empty, full = by_posts.json()["items"]
     assert empty == {"post_id": strange, "total": 0, "leads": []}
-    assert (full["post_id"], full["total"]) == (tid("post", store.post), 3)
-    newest_first = [tid("lead", lead_id) for lead_id in leads[::-1]]
+    assert (full["post_id"], full["total"]) == (typed("post", store.post), 3)
+    newest_first = [typed("lead", lead_id) for lead_id in leads[::-1]]
     assert [lead["id"] for lead in full["leads"]] == newest_first[:2]
     [group] = by_contacts.json()["items"]
     assert (group["contact_id"], group["total"]) == (contact, 3)
@@ -109,8 +109,8 @@ async def test_g1_leads_are_found_by_posts_and_by_contacts(brand: Brand, store: 
 
 
 async def test_g2_another_brand_sees_nothing_of_it(brand: Brand, store: Store) -> None:
-    lead_id = tid("lead", await brand.lead(phone=f"{PHONE}0", post_url=store.url))
-    contact = tid("contact", (await brand.rows("select id from contact"))[0]["id"])
+    lead_id = typed("lead", await brand.lead(phone=f"{PHONE}0", post_url=store.url))
+    contact = typed("contact", (await brand.rows("select id from contact"))[0]["id"])
     stranger: dict[str, Any] = {"brand_id": uuid7()}
 
     assert (await brand.get("/leads", **stranger))["items"] == []
@@ -137,9 +137,9 @@ async def test_g2_managers_see_their_subtree_and_sellers_their_own(
 ) -> None:
     other_path = await brand.add_unit(UnitKind.STORE, "S2", store.region_path)
     other_seller = await brand.add_seller(other_path[-1])
-    mine = tid("lead", await brand.lead(phone=f"{PHONE}0", store_code="S1"))
-    others = tid("lead", await brand.lead(phone=f"{PHONE}1", store_code="S2"))
-    unrouted = tid("lead", await brand.capture(phone=f"{PHONE}2"))
+    mine = typed("lead", await brand.lead(phone=f"{PHONE}0", store_code="S1"))
+    others = typed("lead", await brand.lead(phone=f"{PHONE}1", store_code="S2"))
+    unrouted = typed("lead", await brand.capture(phone=f"{PHONE}2"))
 
     async def seen(path: str, **caller: Any) -> int:
         return len((await brand.get(path, **caller))["items"])
@@ -165,14 +165,14 @@ async def test_g2_managers_see_their_subtree_and_sellers_their_own(
 async def test_l6_a_decision_explains_itself(brand: Brand, store: Store) -> None:
     lead_id = await brand.lead(phone=f"{PHONE}0", post_url=store.url)
 
-    [decision] = (await brand.get(f"/leads/{tid('lead', lead_id)}/decisions"))["items"]
+    [decision] = (await brand.get(f"/leads/{typed('lead', lead_id)}/decisions"))["items"]
 
     assert decision["outcome"] == "offered"
-    assert decision["staff_id"] == tid("staff", store.seller)
+    assert decision["staff_id"] == typed("staff", store.seller)
     assert decision["candidates"] == [
         {
-            "staff_id": tid("staff", store.seller),
-            "unit_id": tid("unit", store.id),
+            "staff_id": typed("staff", store.seller),
+            "unit_id": typed("unit", store.id),
             "step": "author",
             "is_chosen": True,
             "rejected_because": None,
@@ -226,10 +226,12 @@ async def test_g1_the_funnel_counts_how_far_leads_came(brand: Brand, store: Stor
     ]
     await brand.capture(phone=f"{PHONE}9")
     for lead_id, staff_id in ((leads[0], store.seller), (leads[1], store.seller)):
-        await brand.post(f"/leads/{tid('lead', lead_id)}/accept", role=Role.KOS, staff_id=staff_id)
+        await brand.post(
+            f"/leads/{typed('lead', lead_id)}/accept", role=Role.KOS, staff_id=staff_id
+        )
     for staff_id in (store.seller, colleague):
         await brand.post(
-            f"/leads/{tid('lead', leads[2])}/decline",
+            f"/leads/{typed('lead', leads[2])}/decline",
             {"reason": "忙"},
             role=Role.KOS,
             staff_id=staff_id,
@@ -240,12 +242,12 @@ async def test_g1_the_funnel_counts_how_far_leads_came(brand: Brand, store: Stor
     await brand.post(
         "/deals",
         {
-            "lead_id": tid("lead", leads[0]),
+            "lead_id": typed("lead", leads[0]),
             "amount_minor": 100,
             "closed_at": "2026-11-20T00:00:00Z",
         },
     )
-    await brand.post(f"/leads/{tid('lead', leads[1])}/void", {"reason": "假"})
+    await brand.post(f"/leads/{typed('lead', leads[1])}/void", {"reason": "假"})
 
     expected = {
         "captured": 4,
@@ -259,9 +261,9 @@ async def test_g1_the_funnel_counts_how_far_leads_came(brand: Brand, store: Stor
         "deals": 1,
         "amount_minor": 100,
     }
-    assert await brand.get(f"/funnel?campaign_id={tid('camp', campaign_id)}") == expected
+    assert await brand.get(f"/funnel?campaign_id={typed('camp', campaign_id)}") == expected
     assert await brand.get("/funnel") == {**expected, "captured": 5}
-    other = await brand.get(f"/funnel?campaign_id={tid('camp', uuid7())}")
+    other = await brand.get(f"/funnel?campaign_id={typed('camp', uuid7())}")
     assert other == dict.fromkeys(expected, 0)
 
 
@@ -287,7 +289,7 @@ async def test_g2_without_a_token_nothing_is_answered(brand: Brand, path: str) -
 async def test_g2_roles_bound_what_callers_may_do(
     brand: Brand, path: str, body: dict[str, Any] | None, role: Role
 ) -> None:
-    known = {"lead": tid("lead", uuid7()), "contact": tid("contact", uuid7())}
+    known = {"lead": typed("lead", uuid7()), "contact": typed("contact", uuid7())}
 
     answer = await brand.post(path.format(**known), body, role=role, staff_id=uuid7())
 
