@@ -46,7 +46,7 @@ async def list_endpoints(
     return list(await session.scalars(statement))
 
 
-async def find_endpoints(
+async def list_endpoints_by_ids(
     session: AsyncSession, brand_id: UUID, ids: Sequence[UUID]
 ) -> list[WebhookEndpoint]:
     return list(

@@ -102,10 +102,10 @@ async def list_endpoints(
 
 
 @reads.post("/webhook-endpoints/by-ids", response_model=EndpointsByIds)
-async def endpoints_by_ids(request: Request, body: ByIds, principal: Reader) -> EndpointsByIds:
+async def get_endpoints(request: Request, body: ByIds, principal: Reader) -> EndpointsByIds:
     ids = body.uuids("endpoint")
     async with brand_session(request.state.sessions, principal.brand_id) as session:
-        rows = await repository.find_endpoints(session, principal.brand_id, ids)
+        rows = await repository.list_endpoints_by_ids(session, principal.brand_id, ids)
     found = {row.id for row in rows}
     return EndpointsByIds(
         items=[EndpointOut.model_validate(row) for row in rows],
