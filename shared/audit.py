@@ -65,6 +65,7 @@ def discard(session: AsyncSession) -> None:
 
 
 def chain_hash(key: bytes, row: AuditRow) -> bytes:
+    """HMAC over all that the row says and over the hash of the row before it."""
     canonical = orjson.dumps(
         {
             "brand_id": str(row.brand_id),

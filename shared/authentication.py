@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 
 
 class KeySource(Protocol):
-    async def keys(self, kid: str | None, /) -> KeySet: ...
+    async def keys(self, kid: str | None, /) -> KeySet:
+        """The issuer's keys; a source may fetch them again when `kid` is not among them."""
 
 
 class FileKeys:

@@ -95,6 +95,7 @@ async def claim(
 
 
 async def store(session: AsyncSession, brand_id: UUID, key: str, answer: StoredAnswer) -> None:
+    """Keep the answer under the key that this transaction has claimed; `body` is sealed already."""
     await session.execute(
         update(IdempotencyRow)
         .where(IdempotencyRow.brand_id == brand_id, IdempotencyRow.key == key)

@@ -266,6 +266,7 @@ async def lock_keys(session: AsyncSession, consumer: str, keys: Sequence[str]) -
 
 
 async def save_heads(session: AsyncSession, consumer: str, versions: Mapping[str, int]) -> None:
+    """Move heads to these versions by key; a head never goes back."""
     if not versions:
         return
     statement = insert(HeadRow).values(
@@ -280,6 +281,7 @@ async def save_heads(session: AsyncSession, consumer: str, versions: Mapping[str
 
 
 async def first_parked(session: AsyncSession, consumer: str, key: str) -> ParkedRow | None:
+    """The parked event of the key that comes first, locked."""
     found: ParkedRow | None = await session.scalar(
         select(ParkedRow)
         .where(ParkedRow.consumer == consumer, ParkedRow.key == key)
@@ -319,6 +321,7 @@ async def reschedule(
     *,
     status: str = "waiting",
 ) -> None:
+    """Set when a parked event is tried again; to wait behind another (NEVER) is no attempt."""
     attempt = row.attempt if next_at is NEVER and status == "waiting" else row.attempt + 1
     await session.execute(
         update(ParkedRow)

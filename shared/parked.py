@@ -30,7 +30,7 @@ class NotFirstParked(Conflict):
     code = "not_first_parked"
 
 
-class GroupInUse(Conflict):
+class ConsumerInUse(Conflict):
     code = "consumer_in_use"
 
 
@@ -102,7 +102,7 @@ async def rewind(
 ) -> int:
     """Make a consumer take in again everything since a time; the number of events.
 
-    The consumer's workers must be stopped (GroupInUse otherwise). The inbox forgets what the log
+    The consumer's workers must be stopped (ConsumerInUse otherwise). The inbox forgets what the log
     holds since then, heads go back to the version before, offsets go back; handlers see the events
     anew.
     """
@@ -143,7 +143,7 @@ async def _commit(
             return
         except CommitFailedError:
             await asyncio.sleep(1)
-    raise GroupInUse(f"workers of {consumer} still run; stop them first")
+    raise ConsumerInUse(f"workers of {consumer} still run; stop them first")
 
 
 async def _read_span(

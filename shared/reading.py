@@ -52,6 +52,7 @@ async def fetch_page(
 async def fetch_by_ids(
     connection: asyncpg.Connection, select: str, conditions: Conditions, ids: list[UUID]
 ) -> list[asyncpg.Record]:
+    """The rows that exist and meet the conditions, in any order."""
     conditions.add(f"{conditions.alias}.id = any(?::uuid[])", ids)
     rows: list[asyncpg.Record] = await connection.fetch(
         f"{select} where {conditions.sql}", *conditions.arguments
@@ -60,6 +61,7 @@ async def fetch_by_ids(
 
 
 def page_of(rows: list[asyncpg.Record], has_next: bool, shape: Shape) -> dict[str, Any]:
+    """The body of a page; the cursor is the id of its last row."""
     end = encode_cursor(str(rows[-1]["id"])) if rows else None
     return {
         "items": [shape(row) for row in rows],

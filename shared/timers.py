@@ -75,6 +75,7 @@ async def schedule(
 
 
 async def cancel(session: AsyncSession, brand_id: UUID, kind: str, subject_id: UUID) -> None:
+    """Take the timer back, if it is set. One that rings already runs to its end."""
     await session.execute(
         delete(TimerRow).where(
             TimerRow.brand_id == brand_id, TimerRow.kind == kind, TimerRow.subject_id == subject_id

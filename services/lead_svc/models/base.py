@@ -1,3 +1,5 @@
+"""The declarative base of lead_svc."""
+
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
