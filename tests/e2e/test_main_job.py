@@ -85,7 +85,8 @@ async def play(brand: SmallBrand) -> Job:
     counts = await _wait_for_posts(client, campaign_id)
     confirmed = await _confirm_handoffs(brand, campaign_id)
     await wait_until_caught_up(client.urls.kafka_bootstrap)
-    wave = await _run_consumers(brand)
+    code = await _code_of(client, campaign_id)
+    wave = await _run_consumers(brand, code)
     await _wait_for_routed_leads(client, wave["expected"]["leads"])
     ledger = await client.send(
         "GET", f"{client.urls.sandbox}/sandbox/population/ledger?wave={wave['wave']}"
@@ -173,7 +174,14 @@ async def _confirm_handoffs(brand: SmallBrand, campaign_id: str) -> list[dict[st
     return confirmed
 
 
-async def _run_consumers(brand: SmallBrand) -> dict[str, Any]:
+async def _code_of(client: Client, campaign_id: str) -> str:
+    """What links and forms carry of the campaign."""
+    data = await client.query("query($id: ID!) { campaign(id: $id) { code } }", {"id": campaign_id})
+    code: str = data["campaign"]["code"]
+    return code
+
+
+async def _run_consumers(brand: SmallBrand, campaign: str) -> dict[str, Any]:
     client = brand.client
     wave: dict[str, Any] = await client.send(
         "POST",
@@ -187,7 +195,7 @@ async def _run_consumers(brand: SmallBrand) -> dict[str, Any]:
             "update_rate": 0.3,
             "connections": list(brand.connections.values()),
             "account_handles": brand.handles,
-            "campaign": "e5-launch",
+            "campaign": campaign,
         },
     )
     return wave
@@ -237,7 +245,6 @@ async def _stay_silent(brand: SmallBrand, sent: list[dict[str, Any]]) -> str:
             "phone": "19900123456",
             "post_url": post["post_url"],
             "external_id": "silent-1",
-            "campaign": "e5-launch",
         },
     )
 
