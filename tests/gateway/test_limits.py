@@ -154,11 +154,22 @@ async def test_a_caller_has_a_budget_for_each_minute_and_sees_it_shrink(
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[0].headers["ratelimit-policy"] == '"cost";q=150;w=60'
-    assert answers[0].headers["ratelimit"].startswith('"cost";r=99;t=')
-    assert answers[1].headers["ratelimit"].startswith('"cost";r=48;t=')
+    assert answers[0].headers["ratelimit"].startswith('"cost";r=81;t=')
+    assert answers[1].headers["ratelimit"].startswith('"cost";r=30;t=')
     assert answers[2].json()["errors"][0]["extensions"] == {"code": "rate_limited"}
     assert 1 <= int(answers[2].headers["retry-after"]) <= 60
     assert untouched.status_code == 200
+
+
+async def test_reading_new_documents_is_charged_though_they_are_refused(
+    settings: Settings, make_token: MakeToken, brand: str
+) -> None:
+    tight = settings.model_copy(update={"cost_per_minute": 1200})
+    async with serve(tight) as http:
+        client = Client(http, make_token(brand=brand))
+        found = [await refused(client, f"{{ nope{n} {'a ' * 500} }}") for n in (1, 1, 2, 3)]
+
+    assert found == [(400, "invalid_document")] * 3 + [(429, "rate_limited")]
 
 
 async def test_introspection_and_suggestions_are_for_development_only(

@@ -85,6 +85,7 @@ class Operations:
             raise RequestRefused(400, "untrusted_document", "send the `documentId` of a known one")
         else:
             text = request.query
+            self._budget.spend(caller.principal, self._documents.reading_cost(text))
         document, operation, cost = self._documents.prepare(
             text, request.operation_name, request.variables or {}
         )
