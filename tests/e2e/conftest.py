@@ -46,7 +46,10 @@ def running(collector: Collector) -> Iterator[Running]:
             for name in ("ACCOUNT", "CONTENT", "LEAD", "GATEWAY")
         },
     }
-    with reachable_folder() as home:
+    # for as long as the stack lives: a process that is started again reads them again
+    with pytest.MonkeyPatch.context() as environment, reachable_folder() as home:
+        for name, value in settings.items():
+            environment.setenv(name, value)
         ports = Ports.model_validate({name: find_free_port() for name in Ports.model_fields})
         stack = Stack(
             StackSettings(home=home, ports=ports, ready_seconds=90),
@@ -54,10 +57,7 @@ def running(collector: Collector) -> Iterator[Running]:
         )
         with own(stack.settings):
             try:
-                with pytest.MonkeyPatch.context() as environment:
-                    for name, value in settings.items():
-                        environment.setenv(name, value)
-                    run(stack.start(infrastructure_only=False))
+                run(stack.start(infrastructure_only=False))
                 yield Running(stack)
             finally:
                 stack.stop()
