@@ -30,6 +30,8 @@ _SEES_UNITS = frozenset({Role.REGION_MANAGER, Role.STORE_MANAGER})
 _SEES_PERSONAL_DATA = frozenset(
     {Role.BRAND_ADMIN, Role.REGION_MANAGER, Role.STORE_MANAGER, Role.KOS}
 )
+_MAY_BE_SHOWN_PERSONAL_DATA = _SEES_PERSONAL_DATA | {Role.SCRM}
+"""Of an API key, by its scope; a scope narrows a role and never widens it."""
 PERSONAL_DATA = "personal.read"
 """The scope without which an API key gets personal data masked; no pattern stands for it."""
 
@@ -74,7 +76,7 @@ class Principal:
     @property
     def sees_personal_data(self) -> bool:
         if self.scopes is not None:
-            return PERSONAL_DATA in self.scopes
+            return PERSONAL_DATA in self.scopes and bool(self.roles & _MAY_BE_SHOWN_PERSONAL_DATA)
         return bool(self.roles & _SEES_PERSONAL_DATA)
 
     def holds_scope(self, action: str) -> bool:

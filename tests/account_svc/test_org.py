@@ -251,3 +251,12 @@ async def test_the_audit_names_who_moved_what(api: Api) -> None:
     await api.post(f"/units/{store['id']}/move", {"parent_id": region["id"]})
 
     assert (await api.audited())[-1] == ("test-admin", "unit.move", store["id"])
+
+
+async def test_g1_a_brand_finds_itself_and_no_other(api: Api) -> None:
+    own = await api.get("/brand")
+    other = typed("brand", uuid7())
+
+    assert (await api.get("/brands"))["items"] == [own]
+    found = await api.by_ids("/brands", own["id"], other)
+    assert found == {"items": [own], "missing": [other]}

@@ -22,8 +22,20 @@ def test_g2_a_key_sees_personal_data_only_by_the_scope_that_says_so(
     key = Principal(
         brand_id=uuid7(),
         actor="apikey_a",
-        roles=frozenset({Role.ANALYST}),
+        roles=frozenset({Role.SCRM}),
         scopes=frozenset(scopes),
     )
 
     assert key.sees_personal_data is sees
+
+
+@pytest.mark.parametrize("role", [Role.ANALYST, Role.COMPLIANCE, Role.PLATFORM_ADMIN])
+def test_g2_a_scope_does_not_show_a_role_what_it_may_not_see(role: Role) -> None:
+    key = Principal(
+        brand_id=uuid7(),
+        actor="apikey_a",
+        roles=frozenset({role}),
+        scopes=frozenset({"*", "personal.read"}),
+    )
+
+    assert key.sees_personal_data is False

@@ -21,8 +21,8 @@ from shared.access import Principal
 from shared.authentication import claims_of
 from shared.database import brand_read
 from shared.ids import ApiKeyId
-from shared.reading import fetch_page, page_of
-from shared.web import CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
 
 reads = APIRouter(prefix="/api-keys", tags=["api keys"])
 commands = APIRouter(prefix="/api-keys", tags=["api keys"], route_class=CommandRoute)
@@ -39,6 +39,19 @@ async def list_keys(
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows, has_next = await fetch_page(connection, repository.SELECT_KEY, conditions, cursor)
     return json_response(page_of(rows, has_next, key_json))
+
+
+@reads.post("/by-ids", response_model=Batch[ApiKeyOut])
+async def get_keys(
+    request: Request,
+    principal: Annotated[Principal, Depends(MATRIX.allow("api_key.read"))],
+    body: ByIds,
+) -> Response:
+    ids = body.uuids("apikey")
+    conditions = repository.all_keys(principal.brand_id)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows = await fetch_by_ids(connection, repository.SELECT_KEY, conditions, ids)
+    return json_response(batch_of(rows, "apikey", ids, key_json))
 
 
 @reads.post(

@@ -17,8 +17,8 @@ from shared.clock import now
 from shared.database import brand_read
 from shared.idempotency import parse_key
 from shared.ids import ImportId, uuid7
-from shared.reading import fetch_by_ids, fetch_page, page_of
-from shared.web import CursorQuery, Page, json_response
+from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
+from shared.web import Batch, ByIds, CursorQuery, Page, json_response
 
 router = APIRouter(prefix="/imports", tags=["imports"])
 ROUTERS = (router,)
@@ -28,6 +28,16 @@ _JSONL = ("application/jsonl", "application/x-ndjson")
 
 MayRun = Annotated[Principal, Depends(MATRIX.allow("import.run"))]
 MayRead = Annotated[Principal, Depends(MATRIX.allow("import.read"))]
+
+
+@router.post("/by-ids", response_model=Batch[ImportOut])
+async def get_imports(request: Request, principal: MayRead, body: ByIds) -> Response:
+    """Without their problems."""
+    ids = body.uuids("import")
+    conditions = repository.all_runs(principal.brand_id)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows = await fetch_by_ids(connection, repository.SELECT_RUN, conditions, ids)
+    return json_response(batch_of(rows, "import", ids, lambda row: import_json(row, [], now())))
 
 
 @router.post(

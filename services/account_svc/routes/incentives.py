@@ -50,6 +50,15 @@ async def list_rules(request: Request, principal: MayReadRules, cursor: CursorQu
     return json_response(page_of(rows, has_next, rule_json))
 
 
+@reads.post("/incentive-rules/by-ids", response_model=Batch[RuleOut])
+async def get_rules(request: Request, principal: MayReadRules, body: ByIds) -> Response:
+    ids = body.uuids("rule")
+    conditions = repository.all_rules(principal.brand_id)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows = await fetch_by_ids(connection, repository.SELECT_RULE, conditions, ids)
+    return json_response(batch_of(rows, "rule", ids, rule_json))
+
+
 @commands.post("/incentive-rules", status_code=201, response_model=RuleOut)
 async def set_rule(
     body: RuleFacts,

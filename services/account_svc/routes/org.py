@@ -8,7 +8,7 @@ from starlette.responses import Response
 from account_svc.access import MATRIX
 from account_svc.models import Brand, Unit, UnitFacts
 from account_svc.repository import org as repository
-from account_svc.schemas.org import BrandIn, BrandOut, MoveUnitIn, UnitIn, UnitOut
+from account_svc.schemas.org import BrandIn, BrandOut, MoveUnitIn, UnitIn, UnitOut, brand_json
 from account_svc.schemas.org import unit_json as shape
 from account_svc.use_cases import org as use_cases
 from shared.access import Principal
@@ -31,12 +31,36 @@ async def get_brand(
 ) -> Response:
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         row = await repository.fetch_brand(connection, principal.brand_id)
+    return json_response(brand_json(row))
+
+
+@reads.get("/brands", response_model=Page[BrandOut])
+async def list_brands(
+    request: Request, principal: Annotated[Principal, Depends(MATRIX.allow("brand.read"))]
+) -> Response:
+    """The caller's own brand, as a list."""
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        row = await repository.fetch_brand(connection, principal.brand_id)
+    return json_response(
+        {"items": [brand_json(row)], "page": {"has_next": False, "end_cursor": None}}
+    )
+
+
+@reads.post("/brands/by-ids", response_model=Batch[BrandOut])
+async def get_brands(
+    request: Request,
+    principal: Annotated[Principal, Depends(MATRIX.allow("brand.read"))],
+    body: ByIds,
+) -> Response:
+    """Only the caller's own brand can be found."""
+    ids = body.uuids("brand")
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        row = await repository.fetch_brand(connection, principal.brand_id)
+    own = brand_json(row)
     return json_response(
         {
-            "id": typed("brand", row["brand_id"]),
-            "name": row["name"],
-            "industry": row["industry"],
-            "created_at": row["created_at"],
+            "items": [own] if principal.brand_id in ids else [],
+            "missing": [typed("brand", each) for each in ids if each != principal.brand_id],
         }
     )
 

@@ -55,6 +55,15 @@ class UnitOut(BaseModel):
     version: int
 
 
+def brand_json(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        "id": typed("brand", row["brand_id"]),
+        "name": row["name"],
+        "industry": row["industry"],
+        "created_at": row["created_at"],
+    }
+
+
 def unit_json(row: asyncpg.Record) -> dict[str, Any]:
     """A row of the unit table in the shape of UnitOut."""
     ancestors = [typed("unit", unit_id) for unit_id in split_path(row["path"])]

@@ -15,8 +15,8 @@ from gateway.schema.accounts import (
     AccountsMutation,
     AccountsQuery,
 )
-from gateway.schema.brand import BrandMutation, BrandQuery
-from gateway.schema.connections import CONNECTIONS, ConnectionsMutation, ConnectionsQuery
+from gateway.schema.brand import API_KEYS, BRANDS, IMPORTS, BrandMutation, BrandQuery
+from gateway.schema.connections import CONNECTIONS, RECEIPTS, ConnectionsMutation, ConnectionsQuery
 from gateway.schema.contacts import CONTACTS, ContactsMutation, ContactsQuery
 from gateway.schema.content import (
     CAMPAIGNS,
@@ -28,7 +28,7 @@ from gateway.schema.content import (
 from gateway.schema.conversions import ConversionsQuery
 from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
 from gateway.schema.fields import described
-from gateway.schema.incentives import ENTRIES, IncentivesMutation, IncentivesQuery
+from gateway.schema.incentives import ENTRIES, RULES, IncentivesMutation, IncentivesQuery
 from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
 from gateway.schema.library import ASSETS, TEMPLATES, LibraryMutation, LibraryQuery
 from gateway.schema.live import Subscription
@@ -36,7 +36,7 @@ from gateway.schema.pages import Node
 from gateway.schema.publishing import PublishingMutation, PublishingQuery
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
-from gateway.schema.webhooks import ENDPOINTS, WebhooksMutation, WebhooksQuery
+from gateway.schema.webhooks import DELIVERIES, ENDPOINTS, WebhooksMutation, WebhooksQuery
 
 KINDS: dict[str, Kind[Any]] = {
     kind.prefix: kind
@@ -57,6 +57,12 @@ KINDS: dict[str, Kind[Any]] = {
         CONNECTIONS,
         ENDPOINTS,
         ENTRIES,
+        RULES,
+        BRANDS,
+        API_KEYS,
+        IMPORTS,
+        RECEIPTS,
+        DELIVERIES,
     )
 }
 

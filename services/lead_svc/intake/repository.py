@@ -24,6 +24,13 @@ async def list_connections(
     return (await session.scalars(statement.order_by(Connection.id.desc()).limit(first))).all()
 
 
+async def list_receipts_by_ids(
+    session: AsyncSession, brand_id: UUID, ids: list[UUID]
+) -> Sequence[Receipt]:
+    statement = select(Receipt).where(Receipt.brand_id == brand_id, Receipt.id.in_(ids))
+    return (await session.scalars(statement)).all()
+
+
 async def list_connections_by_ids(
     session: AsyncSession, brand_id: UUID, ids: list[UUID]
 ) -> Sequence[Connection]:

@@ -17,8 +17,8 @@ from lead_svc.intake.schemas import (
 from lead_svc.models import ReceiptStatus
 from shared.access import Principal
 from shared.database import brand_session
-from shared.ids import ConnectionId, ReceiptId
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction
+from shared.ids import ConnectionId, ReceiptId, typed
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction
 
 reads = APIRouter(tags=["intake"])
 commands = APIRouter(tags=["intake"], route_class=CommandRoute)
@@ -122,6 +122,22 @@ async def list_receipts(
             after=cursor.after_id,
         )
     return Page.of(rows, cursor.first, ReceiptOut.model_validate)
+
+
+@reads.post("/receipts/by-ids")
+async def get_receipts(
+    request: Request,
+    body: ByIds,
+    principal: Annotated[Principal, Depends(MATRIX.allow("receipt.read"))],
+) -> Batch[ReceiptOut]:
+    ids = body.uuids("rcpt")
+    async with brand_session(request.state.sessions, principal.brand_id) as session:
+        rows = await repository.list_receipts_by_ids(session, principal.brand_id, ids)
+    found = {row.id for row in rows}
+    return Batch(
+        items=[ReceiptOut.model_validate(row) for row in rows],
+        missing=[typed("rcpt", each) for each in dict.fromkeys(ids) if each not in found],
+    )
 
 
 @commands.post("/receipts/{receipt_id}/replay")

@@ -46,6 +46,18 @@ async def list_endpoints(
     return list(await session.scalars(statement))
 
 
+async def list_deliveries_by_ids(
+    session: AsyncSession, brand_id: UUID, ids: Sequence[UUID]
+) -> list[WebhookDelivery]:
+    return list(
+        await session.scalars(
+            select(WebhookDelivery).where(
+                WebhookDelivery.brand_id == brand_id, WebhookDelivery.id.in_(ids)
+            )
+        )
+    )
+
+
 async def list_endpoints_by_ids(
     session: AsyncSession, brand_id: UUID, ids: Sequence[UUID]
 ) -> list[WebhookEndpoint]:

@@ -16,7 +16,7 @@ from shared.database import brand_session
 from shared.errors import Invalid
 from shared.ids import DeliveryId, EndpointId, typed
 from shared.sealing import Vault
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction
+from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction
 
 
 class EndpointIn(BaseModel):
@@ -131,6 +131,18 @@ async def list_deliveries(
             before=cursor.after_id,
         )
     return Page.of(rows, cursor.first, DeliveryOut.model_validate)
+
+
+@reads.post("/webhook-deliveries/by-ids", response_model=Batch[DeliveryOut])
+async def get_deliveries(request: Request, body: ByIds, principal: Reader) -> Batch[DeliveryOut]:
+    ids = body.uuids("delivery")
+    async with brand_session(request.state.sessions, principal.brand_id) as session:
+        rows = await repository.list_deliveries_by_ids(session, principal.brand_id, ids)
+    found = {row.id for row in rows}
+    return Batch(
+        items=[DeliveryOut.model_validate(row) for row in rows],
+        missing=[typed("delivery", each) for each in dict.fromkeys(ids) if each not in found],
+    )
 
 
 @commands.post("/webhook-endpoints", response_model=EndpointWithSecret, status_code=201)

@@ -308,3 +308,16 @@ async def test_a_receipt_of_another_brand_does_not_exist(
     answer = await api.post(f"/receipts/{receipt['id']}/replay", headers=authorization(uuid7()))
 
     assert (answer.status_code, answer.json()["code"]) == (404, "receipt_not_found")
+
+
+async def test_g1_a_receipt_is_found_by_its_id(
+    api: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    connection = (await api.post("/connections", json=GENERIC)).json()
+    await deliver(client, connection["hook_path"])
+    [receipt] = (await api.get("/receipts")).json()["items"]
+    other = typed("rcpt", uuid7())
+
+    found = await api.post("/receipts/by-ids", json={"ids": [receipt["id"], other]})
+
+    assert found.json() == {"items": [receipt], "missing": [other]}
