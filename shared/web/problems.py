@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from shared.database import is_outage, is_unfit_text
@@ -94,6 +95,7 @@ def install(app: FastAPI) -> None:
     """Register the handlers; `RequestEdge` renders what they do not know."""
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(HTTPException, _on_http_error)
     for kind in (DBAPIError, PoolTimeout, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
         app.add_exception_handler(kind, _on_database_error)
@@ -126,6 +128,11 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
     response = problem_response(error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
+
+
+async def _on_client_gone(_: Request, __: Exception) -> Response:
+    """Nobody reads it any more; it is no bug of ours either."""
+    return problem_response(400, "body_broke_off", "the body ended before it was complete")
 
 
 async def _on_database_error(_: Request, error: Exception) -> Response:
