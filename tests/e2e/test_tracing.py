@@ -57,8 +57,9 @@ async def test_spans_of_a_lead_form_one_trace_from_hook_to_webhook(
     sent = {f"webhook {each.type}" for each in announced}
 
     async def all_arrived() -> bool:
-        names = {span.name for span in collector.trace(trace_id)}
-        return sent <= names and f"consume {QUALIFIED}" in names
+        spans = collector.trace(trace_id)
+        names = {span.name for span in spans}
+        return sent <= names and f"consume {QUALIFIED}" in names and _is_connected(spans)
 
     await until("all spans have arrived", all_arrived, seconds=20)
     spans = collector.trace(trace_id)
@@ -111,8 +112,10 @@ async def test_spans_of_a_mutation_form_one_trace_from_the_gateway_to_other_serv
 
     async def all_arrived() -> bool:
         spans = collector.trace(trace_id)
-        return {"gateway", "account_svc-worker"} <= {span.process for span in spans} and (
-            f"webhook {ACCEPTED}" in {span.name for span in spans}
+        return (
+            {"gateway", "account_svc-worker"} <= {span.process for span in spans}
+            and f"webhook {ACCEPTED}" in {span.name for span in spans}
+            and _is_connected(spans)
         )
 
     await until("all spans have arrived", all_arrived, seconds=20)
@@ -131,6 +134,12 @@ async def test_spans_of_a_mutation_form_one_trace_from_the_gateway_to_other_serv
         *down_to_the_event,
         ("account_svc-worker", f"consume {ACCEPTED}"),
     ]
+
+
+def _is_connected(spans: list[Span]) -> bool:
+    """Whether every parent has arrived: each process sends its spans in its own time."""
+    ids = {span.span_id for span in spans}
+    return all(span.parent_id == "" or span.parent_id in ids for span in spans)
 
 
 def _one(spans: list[Span], name: str) -> Span:
