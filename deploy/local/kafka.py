@@ -264,9 +264,16 @@ def _configure(data: Path, *, port: int, controller_port: int) -> Path:
     return properties
 
 
+def new_cluster_id() -> str:
+    """A UUID as Kafka writes it; none that begins with a hyphen, which its tools take for a flag."""
+    while True:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not cluster_id.startswith("-"):
+            return cluster_id
+
+
 def _format(java: Sequence[str | Path], properties: Path) -> None:
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster_id]
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", new_cluster_id()]
     done = subprocess.run(
         [*java, *tool, "--config", properties],
         check=False,

@@ -54,3 +54,10 @@ def test_a_repository_that_does_not_answer_leaves_nothing(
 def test_the_lock_names_no_host() -> None:
     assert "://" not in kafka.LOCK.read_text()
     assert len(kafka.read_lock()) == 46
+
+
+def test_a_cluster_id_is_never_taken_for_a_flag() -> None:
+    ids = [kafka.new_cluster_id() for _ in range(2_000)]
+
+    assert not [each for each in ids if each.startswith("-")]
+    assert {len(each) for each in ids} == {22}

@@ -103,12 +103,19 @@ async def test_spans_of_a_mutation_form_one_trace_from_the_gateway_to_other_serv
         {"id": lead["id"]},
         token=brand.seller_token(lead["staff"]["id"]),
     )
+    accepted: list[str] = []
+
+    async def is_announced() -> bool:
+        announced = await read_topics(
+            client.urls.kafka_bootstrap, ["kos.lead"], brand_id=client.brand_id
+        )
+        accepted[:] = [each.traceparent or "" for each in announced if each.type == ACCEPTED]
+        return bool(accepted)
+
+    await until("the acceptance is announced", is_announced, seconds=20)
     await scrm.wait_until_delivered(brand, seconds=20)
-    announced = await read_topics(
-        client.urls.kafka_bootstrap, ["kos.lead"], brand_id=client.brand_id
-    )
-    (accepted,) = [each for each in announced if each.type == ACCEPTED]
-    trace_id = (accepted.traceparent or "").split("-")[1]
+    (traceparent,) = accepted
+    trace_id = traceparent.split("-")[1]
 
     async def all_arrived() -> bool:
         spans = collector.trace(trace_id)
