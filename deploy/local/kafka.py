@@ -265,7 +265,7 @@ def _configure(data: Path, *, port: int, controller_port: int) -> Path:
 
 
 def new_cluster_id() -> str:
-    """A UUID as Kafka writes it; none that begins with a hyphen, which its tools take for a flag."""
+    """A UUID as Kafka writes it, but none that its tools would take for a flag."""
     while True:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not cluster_id.startswith("-"):
