@@ -1,0 +1,1 @@
+"""Changes put into a product process from outside, before its own code runs."""

@@ -1,0 +1,1 @@
+"""The bugs, a module each."""

@@ -1,0 +1,22 @@
+"""That an event was taken in is noted in a transaction of its own, before its effects."""
+
+from tests.chaos.inject.edits import Edit
+from tests.chaos.planted import Planted
+
+BUG = Planted(
+    says="the inbox row is not in the transaction of the effects",
+    edits=(
+        Edit(
+            "shared.inbox",
+            "        async with self.sessions.begin() as session:\n"
+            "            await lock_keys(session, self.consumer, keys)\n"
+            "            fresh = await self._note(session, envelopes)\n",
+            "        async with self.sessions.begin() as session:\n"
+            "            fresh = await self._note(session, envelopes)\n"
+            "        async with self.sessions.begin() as session:\n"
+            "            await lock_keys(session, self.consumer, keys)\n",
+        ),
+    ),
+    breaks=frozenset({"I4", "I7", "I12"}),
+    trouble="kill consumers",
+)
