@@ -57,5 +57,5 @@ contracts: setup ## the committed GraphQL schema, OpenAPI and AsyncAPI documents
 audit: setup ## known vulnerabilities of the locked dependencies
 	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
-bench: setup ## ratios against a bare limit in the same run
-	@$(BIN)/python -m tests.bench.gateway_list
+bench: setup ## ratios against bare limits of the same run, on one page (ROWS="page gw-merge": only these)
+	@$(BIN)/python -m tests.bench $(ROWS)
