@@ -9,8 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from shared.events import TOPICS
+from shared.events.content import PostMeasured
 
 LINES_PER_READ = 20
+# figures of every post, again and again: no news
+_LEFT_OUT = (PostMeasured.type,)
 FACTS_PER_LINE = 6
 
 
@@ -26,6 +29,7 @@ async def show_events(bootstrap: str, console: Console) -> None:
 
 
 def show(records: Sequence[ConsumerRecord], console: Console) -> None:
+    records = [each for each in records if header(each, "ce_type") not in _LEFT_OUT]
     if len(records) > LINES_PER_READ:
         for name, count in Counter(header(each, "ce_type") for each in records).most_common():
             console.print(Text.assemble((f"{count:>8} × ", "dim"), name))

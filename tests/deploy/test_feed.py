@@ -48,3 +48,12 @@ def test_a_bulk_change_is_counted() -> None:
         "      30 × kos.staff.joined.v1",
         "      12 × kos.account.activated.v1",
     ]
+
+
+def test_figures_of_posts_are_left_out() -> None:
+    screen = io.StringIO()
+    records = [make_record("kos.post.measured.v1", views=1), make_record(reason="no_seller")]
+
+    feed.show(records, Console(file=screen, width=100))
+
+    assert screen.getvalue().splitlines() == ["08:30:15 lead.pooled.v1 lead_01k8 reason=no_seller"]

@@ -326,6 +326,8 @@ async def launch_campaign(client: Client, code: str = "e5-round-1") -> str:
             "templateId": template["id"],
             "assetIds": [asset["id"]],
             "slotValues": {"model": brand.MODEL},
+            # played again within the hour, its posts would wait for the earlier ones
+            "postsPerAccountGapMinutes": 0,
             **_window(),
         },
     )
