@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,11 @@ from uuid import UUID
 
 import httpx
 import pytest
-import uvicorn
 from aiokafka import AIOKafkaProducer
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
 
-from gateway.app import create_app
 from gateway.schema.live import TOPICS
-from gateway.settings import Settings
 from shared.access import Role
 from shared.events import Event
 from shared.events.account import IncentivePosted
@@ -29,6 +24,7 @@ from shared.ids import parse_id, typed, uuid7
 from shared.kafka import create_topics
 from tests.gateway.conftest import MakeToken, make_settings
 from tests.gateway.services import Services, problem
+from tests.gateway.streams import events, receive, serve_on_socket, websocket
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -85,42 +81,6 @@ async def url(
                 while (await http.get(f"{address}/readyz")).status_code != 200:
                     await asyncio.sleep(0.05)
         yield address
-
-
-@asynccontextmanager
-async def serve_on_socket(settings: Settings, port: int) -> AsyncIterator[str]:
-    config = uvicorn.Config(
-        create_app(settings),
-        host="127.0.0.1",
-        port=port,
-        ws="websockets-sansio",
-        log_config=None,
-        lifespan="on",
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        await running
-
-
-@asynccontextmanager
-async def websocket(url: str, payload: object) -> AsyncIterator[ClientConnection]:
-    address = url.replace("http:", "ws:") + "/graphql"
-    async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
-        await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
-        yield socket
-
-
-async def receive(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        message: dict[str, Any] = json.loads(await socket.recv())
-    return message
 
 
 async def subscribe(socket: ClientConnection, query: str, **variables: Any) -> None:
@@ -382,31 +342,3 @@ async def test_a_websocket_without_a_good_token_is_closed_as_forbidden(
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4403
-
-
-@asynccontextmanager
-async def events(
-    url: str, token: str, query: str, **variables: Any
-) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
-    """The events of an operation sent with `Accept: text/event-stream`."""
-    async with (
-        httpx.AsyncClient(timeout=10) as http,
-        http.stream(
-            "POST",
-            f"{url}/graphql",
-            json={"query": query, "variables": variables},
-            headers={"authorization": f"Bearer {token}", "accept": "text/event-stream"},
-        ) as response,
-    ):
-        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
-        yield _parse(response)
-
-
-async def _parse(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
-    name = ""
-    async for line in response.aiter_lines():
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data:"):
-            data = line.removeprefix("data:").strip()
-            yield name, json.loads(data) if data else None

@@ -34,6 +34,7 @@ class GraphQLRequest(msgspec.Struct, gc=False):
     document_id: str | None = msgspec.field(default=None, name="documentId")
     operation_name: str | None = msgspec.field(default=None, name="operationName")
     variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)

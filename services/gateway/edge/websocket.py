@@ -3,15 +3,21 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any, cast
 
+import msgspec
 import orjson
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+)
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UnsetType
 
@@ -24,6 +30,60 @@ from shared.tracing import request_id
 
 _INIT_SECONDS = 10
 _OPERATIONS_PER_CONNECTION = 20
+
+
+OperationId = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class _ConnectionInit(msgspec.Struct, tag_field="type", tag="connection_init"):
+    payload: dict[str, Any] | None = None
+
+
+class _Ping(msgspec.Struct, tag_field="type", tag="ping"):
+    payload: dict[str, Any] | None = None
+
+
+class _Pong(msgspec.Struct, tag_field="type", tag="pong"):
+    payload: dict[str, Any] | None = None
+
+
+class _Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
+    id: OperationId
+    payload: GraphQLRequest
+
+
+class _Complete(msgspec.Struct, tag_field="type", tag="complete"):
+    id: OperationId
+
+
+_ClientMessage = _ConnectionInit | _Ping | _Pong | _Subscribe | _Complete
+
+
+class _DocumentId(str):
+    """Stands where the protocol handler expects the text of a document."""
+
+    __slots__ = ()
+
+
+class _Handler(BaseGraphQLTransportWSHandler["Connection", None]):
+    async def handle_message(self, message: Message) -> None:
+        """Close with 4400 for what the protocol does not know; the library trusts the shapes."""
+        try:
+            read = msgspec.convert(message, _ClientMessage)
+        except msgspec.ValidationError:
+            await self.handle_invalid_message("Invalid message")
+            return
+        fit: dict[str, Any] = dict(message)
+        if isinstance(read, _ConnectionInit):
+            fit["payload"] = read.payload or {}
+        elif isinstance(read, _Subscribe):
+            request = read.payload
+            if request.query is None and request.document_id is None:
+                await self.handle_invalid_message("Invalid message")
+                return
+            if request.document_id is not None:
+                fit["payload"] = {**fit["payload"], "query": _DocumentId(request.document_id)}
+        await super().handle_message(cast("Message", fit))
 
 
 @dataclass(slots=True)
@@ -52,10 +112,12 @@ class _Admitting:
         root_value: object,  # noqa: ARG002 - the handler passes it
         operation_name: str | None,
     ) -> AsyncGenerator[ExecutionResult | PreExecutionError, None]:
-        return self._results(
-            GraphQLRequest(query=query, operation_name=operation_name, variables=variable_values),
-            context_value.authorization,
-        )
+        request = GraphQLRequest(operation_name=operation_name, variables=variable_values)
+        if isinstance(query, _DocumentId):
+            request.document_id = query
+        else:
+            request.query = query
+        return self._results(request, context_value.authorization)
 
     async def _results(
         self, request: GraphQLRequest, authorization: str | None
@@ -79,6 +141,8 @@ class _Admitting:
 
 
 class WebSocketEndpoint(GraphQL[Connection, None]):
+    graphql_transport_ws_handler_class = _Handler
+
     def __init__(
         self, operations: Operations, credentials: Credentials, verify_key: VerifyKey
     ) -> None:
