@@ -11,6 +11,7 @@ import uvloop
 from fastapi import FastAPI
 
 from shared import migrations
+from shared.settings import MigrationSettings, read_settings
 from shared.web.serving import serve
 from shared.worker import Build, S, run_worker
 
@@ -34,13 +35,15 @@ def run_service(
     arguments = parser.parse_args()
     if arguments.command == "openapi":
         return write_openapi(name, describe(create_app, settings_of), check=arguments.check)
-    settings = settings_of()
+    if arguments.command == "migrate":
+        owner = read_settings(MigrationSettings, prefix=f"{name.upper()}_")
+        migrations.upgrade(name, owner.migration_database_url)
+        return 0
+    settings = read_settings(settings_of)
     if arguments.command == "api":
         serve(f"{name}_svc-api", settings, create_app)
-    elif arguments.command == "worker":
-        uvloop.run(run_worker(f"{name}_svc-worker", settings, build))
     else:
-        migrations.upgrade(name, settings.migration_database_url)
+        uvloop.run(run_worker(f"{name}_svc-worker", settings, build))
     return 0
 
 

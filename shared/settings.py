@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import os
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
 
@@ -27,6 +29,8 @@ class ProcessSettings(BaseSettings):
     oidc_jwks_url: str | None = None
     oidc_jwks_file: Path | None = None
     otlp_endpoint: str = ""
+    drain_seconds: float = Field(default=3.0, ge=0, le=8)
+    """From SIGTERM to the last new connection: what a balancer needs to see `/readyz` fail."""
 
     @model_validator(mode="after")
     def _has_keys_to_verify_with(self) -> "ProcessSettings":
@@ -43,10 +47,27 @@ class ServiceSettings(ProcessSettings):
     database_url: str
     worker_database_url: str
     relay_database_url: str
-    migration_database_url: str
     kek_file: Path
     index_key_file: Path
     audit_key_file: Path
+
+
+class MigrationSettings(BaseSettings):
+    """All that `migrate` needs: of the role that owns the tables and that nothing else is."""
+
+    migration_database_url: str
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read_settings(settings_of: type[S], *, prefix: str | None = None) -> S:
+    """From the environment, and from the files in the folder `KOS_SECRETS_DIR` where it is set.
+
+    Such a file is named like the variable in lower case: `lead_database_url`. `prefix` is for a
+    class without one of its own.
+    """
+    return settings_of(_env_prefix=prefix, _secrets_dir=os.environ.get("KOS_SECRETS_DIR"))
 
 
 def read_key(path: Path) -> bytes:

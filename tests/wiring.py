@@ -21,7 +21,6 @@ def wire(urls: ServiceUrls, folder: Path) -> dict[str, Any]:
         "database_url": urls.app,
         "worker_database_url": urls.worker,
         "relay_database_url": urls.relay,
-        "migration_database_url": urls.owner,
         "kafka_bootstrap": "127.0.0.1:1",
         "oidc_issuer": "https://issuer.test",
         "oidc_audience": "kos",

@@ -20,7 +20,7 @@ from deploy.local.settings import REPOSITORY
 
 Service = Literal["account", "content", "lead"]
 SERVICES: tuple[Service, ...] = get_args(Service)
-EXTENSIONS = ("btree_gist", "ltree", "pg_trgm", "vector")
+EXTENSIONS = ("btree_gist", "ltree", "pg_trgm")
 PARTS = ("owner", "app", "worker", "relay")
 
 

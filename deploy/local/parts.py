@@ -17,6 +17,11 @@ TUNING = {
     # the sandbox reviews within two seconds, and its figures grow within a minute
     "CONTENT_REVIEW_POLL_SECONDS": "2",
     "CONTENT_MEASURE_FIRST_SECONDS": "10",
+    # nobody balances over the copies here
+    "ACCOUNT_DRAIN_SECONDS": "0",
+    "CONTENT_DRAIN_SECONDS": "0",
+    "LEAD_DRAIN_SECONDS": "0",
+    "GATEWAY_DRAIN_SECONDS": "0",
 }
 
 
@@ -83,7 +88,7 @@ def _gateway(settings: StackSettings) -> dict[str, str]:
         **_process(settings, "gateway"),
         **{f"{name.upper()}_URL": settings.url(name) for name in SERVICES},
     }
-    return {**os.environ, **_prefixed("GATEWAY", values)}
+    return {**TUNING, **os.environ, **_prefixed("GATEWAY", values)}
 
 
 def _sandbox(settings: StackSettings) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.app import create_app
 from gateway.schema import schema
 from gateway.settings import Settings
+from shared.settings import read_settings
 from shared.web.serving import serve
 
 DRAIN_SECONDS = 5
@@ -22,7 +23,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.command == "schema":
         return write_schema(check=arguments.check)
-    run(Settings())
+    run(read_settings(Settings))
     return 0
 
 

@@ -90,7 +90,8 @@ class Upstream:
     ) -> bytes:
         """The body of a 2xx answer; raises Refused or Unavailable.
 
-        A read is repeated once when the service had closed the idle connection it was sent on.
+        A read, or a command with a key, is repeated once when the service had closed the idle
+        connection it was sent on; the key makes the repeat have no second effect.
         """
         if self._pending[service] >= self._most_pending:
             CALLS.labels(service, "queue_full").inc()
@@ -112,7 +113,7 @@ class Upstream:
                 try:
                     status, answer = await self._send(service, method, path, headers, body)
                 except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-                    if not is_read:
+                    if not is_read and idempotency_key is None:
                         raise
                     status, answer = await self._send(service, method, path, headers, body)
         except TimeoutError as error:

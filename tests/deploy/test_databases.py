@@ -78,7 +78,7 @@ async def test_a_role_creates_no_tables_but_the_owner(account_database: ServiceU
 async def test_the_extensions_are_there(account_database: ServiceUrls) -> None:
     found = await fetch(account_database.app, "select extname from pg_extension order by 1")
 
-    assert found == [("btree_gist",), ("ltree",), ("pg_trgm",), ("plpgsql",), ("vector",)]
+    assert found == [("btree_gist",), ("ltree",), ("pg_trgm",), ("plpgsql",)]
 
 
 async def test_only_a_database_at_its_newest_revision_counts_as_migrated(

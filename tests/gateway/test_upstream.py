@@ -71,8 +71,10 @@ async def read(up: Upstream) -> bytes:
     return await up.fetch(Service.LEAD, "POST", "/leads/by-ids", CALLER, b"{}", is_read=True)
 
 
-async def write(up: Upstream) -> bytes:
-    return await up.fetch(Service.LEAD, "POST", "/leads", CALLER, b"{}", is_read=False)
+async def write(up: Upstream, *, key: str | None = None) -> bytes:
+    return await up.fetch(
+        Service.LEAD, "POST", "/leads", CALLER, b"{}", is_read=False, idempotency_key=key
+    )
 
 
 async def test_a_read_on_a_connection_that_the_service_closed_is_sent_once_more() -> None:
@@ -95,7 +97,18 @@ async def test_a_read_is_repeated_only_once() -> None:
     assert len(server.requests) == 2
 
 
-async def test_a_command_is_never_repeated() -> None:
+async def test_a_command_with_a_key_is_sent_once_more_too() -> None:
+    server = Server(hang_up_on=frozenset({2}))
+    async with upstream(server) as up:
+        await write(up)
+
+        answer = await write(up, key="the-same")
+
+    assert answer == b'{"items": []}'
+    assert len(server.requests) == 3
+
+
+async def test_a_command_without_a_key_is_never_repeated() -> None:
     server = Server(hang_up_on=frozenset({2}))
     async with upstream(server) as up:
         await write(up)
