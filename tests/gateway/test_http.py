@@ -1,5 +1,6 @@
 """GraphQL over HTTP: methods, media types, statuses and shapes of answers."""
 
+import json
 from typing import Any
 
 import httpx
@@ -70,6 +71,7 @@ async def test_only_json_bodies_are_read(client: Client, content_type: str) -> N
         (b"{", "malformed"),
         (b'{"query": 5}', "malformed"),
         (b'{"query": "{ __typename }", "variables": []}', "malformed"),
+        (b'{"query": "{ __typename }", "extensions": "x"}', "malformed"),
         (b'{"variables": {"a":' + b"[" * 40_000 + b"]" * 40_000 + b"}}", "malformed"),
         (b"{}", "malformed"),
         (b'[{"query": "{ __typename }"}]', "batching_off"),
@@ -113,8 +115,13 @@ async def test_a_request_without_a_good_token_is_401_and_reaches_no_service(
     http: httpx.AsyncClient, services: Services, make_token: MakeToken, brand: str
 ) -> None:
     for token in ("", "Bearer nonsense", f"Bearer {make_token(brand=brand, seconds=-10)}"):
-        response = await http.post("/graphql", json=TYPENAME, headers={"authorization": token})
+        response = await http.post(
+            "/graphql",
+            json=TYPENAME,
+            headers={"authorization": token, "accept": GRAPHQL_RESPONSE},
+        )
 
+        assert response.headers["content-type"] == "application/json; charset=utf-8"
         assert (response.status_code, code_of(response)) == (401, "unauthenticated")
         assert response.headers["www-authenticate"] == "Bearer"
     assert services.calls == []
@@ -138,6 +145,43 @@ async def test_a_subscription_needs_a_stream(client: Client) -> None:
     response = await client.post({"query": "subscription { offers { id } }"})
 
     assert (response.status_code, code_of(response)) == (400, "not_a_stream")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"query": "{ "}, "syntax"),
+        ({"query": "{ nope }"}, "invalid_document"),
+        ({"query": "subscription { nope }"}, "invalid_document"),
+        ({"query": "{ leads(first: 0) { nodes { id } } }"}, "invalid_page_size"),
+        ({"query": "{ campaigns { nodes { posts { nodes { id } } } } }"}, "too_costly"),
+        ({"documentId": "sha256:00"}, "unknown_document"),
+    ],
+)
+async def test_g4_what_does_not_pass_validation_arrives_as_the_event_of_a_stream(
+    client: Client, body: dict[str, str], code: str
+) -> None:
+    response = await client.post(body, accept="text/event-stream")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    [first, last] = response.text.removesuffix("\n\n").split("\n\n")
+    told = json.loads(first.removeprefix("event: next\ndata: "))
+    assert list(told) == ["errors"]
+    assert [error["extensions"]["code"] for error in told["errors"]] == [code]
+    assert last == "event: complete\ndata:"
+
+
+async def test_g4_a_stream_is_refused_over_http_before_there_is_an_operation(
+    client: Client,
+) -> None:
+    headers = {"accept": "text/event-stream"}
+
+    malformed = await client.post({"query": 5}, **headers)
+    nobody = await client.http.post("/graphql", json=TYPENAME, headers=headers)
+
+    assert (malformed.status_code, nobody.status_code) == (400, 401)
+    assert malformed.headers["content-type"] == "application/json; charset=utf-8"
 
 
 async def test_sdl_console_health_and_metrics_are_served(

@@ -3,16 +3,18 @@
 Statuses are those of the earlier drafts (200 and 400 instead of 294 and 422), which clients know.
 """
 
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
 import msgspec
 import orjson
+from graphql import ExecutionResult
 from starlette.types import Receive, Scope, Send
 
 from gateway.credentials import Credentials, VerifyKey
 from gateway.edge.operations import GraphQLRequest, Operations
-from gateway.edge.refusals import RequestRefused
+from gateway.edge.refusals import RequestRefused, nothing_ran
 from gateway.edge.sse import send_events
 from shared.errors import ServiceError
 from shared.tracing import request_id
@@ -62,13 +64,23 @@ class GraphQLEndpoint:
         body = await self._read_body(headers, receive)
         authorization = headers.get(b"authorization")
         caller = await self._credentials.verify(authorization, self._verify_key)
-        admitted = self._operations.admit(caller, _read_request(body))
+        request = _read_request(body)
         current = request_id.get() or ""
         if media_type == EVENT_STREAM:
+            try:
+                admitted = self._operations.admit(caller, request)
+            except RequestRefused as refused:
+                if refused.status != 400:
+                    raise
+                # graphql-sse: an EventSource shows its page nothing of an answer with a 4xx.
+                results = _only(ExecutionResult(data=None, errors=refused.errors))
+                await send_events(results, receive, send, refused.headers)
+                return
             renew = partial(self._credentials.verify, authorization, self._verify_key)
             results = self._operations.stream(admitted, current, renew)
             await send_events(results, receive, send, admitted.rate_headers)
             return
+        admitted = self._operations.admit(caller, request)
         if admitted.is_subscription:
             raise RequestRefused(
                 400, "not_a_stream", f"subscriptions need {EVENT_STREAM} or a WebSocket"
@@ -78,8 +90,8 @@ class GraphQLEndpoint:
         status = 200
         if result.errors:
             answer["errors"] = [error.formatted for error in result.errors]
-            if result.data is None and all(error.path is None for error in result.errors):
-                status = 400  # nothing ran: the variables do not fit
+            if nothing_ran(result):
+                status = 400  # the variables do not fit
         if status == 200:
             answer["data"] = result.data
         await _send(send, status, orjson.dumps(answer), media_type, admitted.rate_headers)
@@ -152,9 +164,14 @@ def _read_request(body: bytes) -> GraphQLRequest:
         raise RequestRefused(400, "malformed", "the body is nested too deeply") from None
 
 
+async def _only(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
+    yield result
+
+
 async def _send_refusal(send: Send, refused: RequestRefused, media_type: str) -> None:
     body = orjson.dumps({"errors": [error.formatted for error in refused.errors]})
-    if media_type == EVENT_STREAM:
+    if media_type == EVENT_STREAM or refused.status in (401, 403):
+        # A GraphQL response never has these statuses: the caller did not get as far as GraphQL.
         media_type = JSON
     await _send(send, refused.status, body, media_type, refused.headers)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from graphql import GraphQLError
+from graphql import ExecutionResult, GraphQLError
 
 from gateway.feed import FellBehind
 from gateway.upstream import Refused, Unavailable
@@ -42,6 +42,11 @@ class InvalidDocument(RequestRefused):
     @property
     def errors(self) -> list[GraphQLError]:
         return [_with(error, error.message, code=self.code) for error in self._errors]
+
+
+def nothing_ran(result: ExecutionResult) -> bool:
+    """Whether it failed before any field ran: such an answer has no `data`."""
+    return result.data is None and all(error.path is None for error in result.errors or ())
 
 
 def shown(error: GraphQLError, request_id: str) -> GraphQLError:

@@ -9,6 +9,8 @@ import orjson
 from graphql import ExecutionResult
 from starlette.types import Receive, Send
 
+from gateway.edge.refusals import nothing_ran
+
 _QUIET_SECONDS = 12.0
 """After so long without an event a comment keeps proxies from closing the stream."""
 
@@ -59,7 +61,7 @@ async def _send_all(results: AsyncGenerator[ExecutionResult, None], send: Send) 
 
 
 def formatted(result: ExecutionResult) -> dict[str, Any]:
-    answer: dict[str, Any] = {"data": result.data}
+    answer: dict[str, Any] = {} if nothing_ran(result) else {"data": result.data}
     if result.errors:
         answer["errors"] = [error.formatted for error in result.errors]
     return answer
