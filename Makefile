@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit bench
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit bench chaos
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,3 +59,8 @@ audit: setup ## known vulnerabilities of the locked dependencies
 
 bench: setup ## ratios against bare limits of the same run, on one page (ROWS="page gw-merge": only these)
 	@$(BIN)/python -m tests.bench $(ROWS)
+
+MINUTES ?= 10
+SEED ?= 1
+chaos: setup ## faults under load: MINUTES=10 SEED=1 repeats a run
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)

@@ -16,7 +16,7 @@ import tempfile
 import time
 import tomllib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -217,10 +217,12 @@ async def start(
     controller_port: int,
     run_dir: Path,
     log: Path,
+    settings: Mapping[str, str] | None = None,
 ) -> KafkaBroker:
     """Start the broker on `data`, formatted first when it is new, and wait until it answers.
 
-    `KOS_KAFKA_JAVA_OPTIONS` is appended to the options of the virtual machine.
+    `settings` are laid over the broker's own. `KOS_KAFKA_JAVA_OPTIONS` is appended to the options
+    of the virtual machine.
 
     Raises ChildDied (the log is in the child), ServerFailed, JarRefused, JarMissing, JavaMissing.
     """
@@ -229,7 +231,9 @@ async def start(
     class_path = ":".join(map(str, jars))
     options = [*JVM_OPTIONS, *os.environ.get("KOS_KAFKA_JAVA_OPTIONS", "").split()]
     java: list[str | Path] = [find_java(), *options, "-cp", class_path]
-    properties = _configure(data, port=port, controller_port=controller_port)
+    properties = _configure(
+        data, port=port, controller_port=controller_port, settings=settings or {}
+    )
     if not (data / "log" / "meta.properties").exists():
         await asyncio.to_thread(_format, java, properties)
     child = process.start(
@@ -250,17 +254,18 @@ async def start(
     return broker
 
 
-def _configure(data: Path, *, port: int, controller_port: int) -> Path:
+def _configure(data: Path, *, port: int, controller_port: int, settings: Mapping[str, str]) -> Path:
     """Write server.properties; the ports may differ from one start to the next."""
     data.mkdir(parents=True, exist_ok=True)
-    settings = SETTINGS | {
+    written = SETTINGS | {
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
         "log.dirs": str(data / "log"),
+        **settings,
     }
     properties = data / "server.properties"
-    properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    properties.write_text("".join(f"{key}={value}\n" for key, value in written.items()))
     return properties
 
 

@@ -1,0 +1,249 @@
+"""One run: the stack, the load, the faults, then quiet, evidence and judgement."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import asyncpg
+import psutil
+from aiokafka.errors import KafkaError
+
+from deploy.local.process import find_free_port
+from tests.chaos.brands import ChaosBrand, open_chaos_brand
+from tests.chaos.checker import Anomaly, Evidence, Sources, check, collect
+from tests.chaos.checker.evidence import Sample
+from tests.chaos.checker.journal import install
+from tests.chaos.checker.measuring import open_work, sample
+from tests.chaos.faults import Fault, plan
+from tests.chaos.injection import Injector
+from tests.chaos.ledger import Ledger
+from tests.chaos.stack import ChaosStack, Rewrite, as_it_is, open_stack
+from tests.chaos.workload import Workload
+from tests.e2e.collector import Collector
+
+Say = Callable[[str], None]
+
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError)
+_FINISH_SECONDS = 25
+"""How long operations that faults interrupted are repeated after the last fault."""
+_DRAIN_SECONDS = 60
+_SETTLE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Options:
+    seed: int
+    seconds: float
+    """How long the load lasts."""
+    every: float = 2.0
+    """Seconds from one fault to the next, on average."""
+    rate: float = 3.0
+    """Leads per second of each brand."""
+    brands: int = 2
+    stores_per_region: int = 2
+    offer_minutes: float = 30
+    campaigns: bool = True
+    faults: Sequence[Fault] | None = None
+    """Instead of those that the seed draws."""
+    rewrite: Rewrite = as_it_is
+
+
+@dataclass
+class Result:
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    restarts: Counter[str] = field(default_factory=Counter)
+    anomalies: list[Anomaly] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=Evidence)
+    quiet_after: float | None = None
+    """Seconds from the last fault until lag, outbox and parked rows were zero."""
+    stop_seconds: dict[str, float] = field(default_factory=dict)
+
+
+async def run(options: Options, home: Path, say: Say) -> Result:
+    """Everything of one run, in a folder of its own."""
+    result = Result(options.seed)
+    ledger = Ledger(home / "clients.jsonl", random.Random(f"ledger {options.seed}"))
+    with Collector.listening(find_free_port()) as collector:
+        say("starting the stack")
+        async with (
+            open_stack(home, rewrite=options.rewrite, otlp_url=collector.url) as stack,
+            AsyncExitStack() as opened,
+        ):
+            await install(stack.admin_url)
+            brands = await _open_brands(options, stack, ledger, opened)
+            run_ = _Run(options, stack, ledger, brands, result, say)
+            await run_.play()
+            sources = Sources(
+                admin_url=stack.admin_url,
+                bootstrap=stack.settings.bootstrap,
+                client_ledger=ledger.path,
+                sink_ledger=home / "sink.jsonl",
+                log_dir=stack.settings.log_dir,
+                key_dir=stack.settings.key_dir,
+                traces=collector.received(),
+                samples=run_.samples,
+                last_fault_at=run_.last_fault_at,
+                settled_at=run_.settled_at,
+            )
+            say("collecting")
+            result.evidence = await collect(sources)
+            result.restarts = stack.restarts
+    ledger.close()
+    say("checking")
+    result.anomalies = check(result.evidence)
+    return result
+
+
+async def _open_brands(
+    options: Options, stack: ChaosStack, ledger: Ledger, opened: AsyncExitStack
+) -> list[ChaosBrand]:
+    return [
+        await opened.enter_async_context(
+            open_chaos_brand(
+                stack.urls,
+                f"b{number}s{options.seed}",
+                rng=random.Random(f"brand {number} {options.seed}"),
+                ledger=ledger,
+                sink_url=stack.sink_url,
+                offer_minutes=options.offer_minutes,
+                stores_per_region=options.stores_per_region,
+            )
+        )
+        for number in range(options.brands)
+    ]
+
+
+@dataclass
+class _Run:
+    options: Options
+    stack: ChaosStack
+    ledger: Ledger
+    brands: list[ChaosBrand]
+    result: Result
+    say: Say
+    samples: list[Sample] = field(default_factory=list)
+    last_fault_at: float = 0.0
+    settled_at: float | None = None
+
+    async def play(self) -> None:
+        options = self.options
+        await self._sample("before")
+        faults = plan(options.seed, options.seconds, every=options.every)
+        if options.faults is not None:
+            faults = list(options.faults)
+        self.say(f"load for {options.seconds:.0f} s with {len(faults)} faults:")
+        for fault in faults:
+            self.say(str(fault))
+        self.ledger.until = time.monotonic() + options.seconds + _FINISH_SECONDS
+        workloads = [
+            Workload(
+                own=brand,
+                ledger=self.ledger,
+                rng=random.Random(f"workload {brand.tag} {options.seed}"),
+                rate=options.rate,
+                campaigns=options.campaigns,
+            )
+            for brand in self.brands
+        ]
+        injector = Injector(self.stack)
+        began = time.monotonic()
+        looking = asyncio.create_task(self._look())
+        async with asyncio.TaskGroup() as load:
+            for workload in workloads:
+                load.create_task(workload.run())
+            await injector.run(faults)
+            await asyncio.sleep(max(0, began + options.seconds - time.monotonic()))
+            self.last_fault_at = time.time()
+            for workload in workloads:
+                workload.stopping.set()
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        self.result.faults = injector.done
+        for brand in self.brands:
+            self.ledger.note(
+                "canaries",
+                brand.tag,
+                public=brand.canaries.public,
+                personal=brand.canaries.personal,
+            )
+        self.result.outcomes = Counter(self.ledger.outcomes)
+        await self._drain()
+        await self._settle()
+        await self._sample("after")
+        await self._stop_parts()
+
+    async def _look(self) -> None:
+        while True:
+            await self._sample("load")
+            await asyncio.sleep(5)
+
+    async def _drain(self) -> None:
+        """Until nothing waits in lag, outbox and parked rows, or it is clear that it will not."""
+        self.say("waiting for quiet")
+        while time.time() < self.last_fault_at + _DRAIN_SECONDS:
+            look = await self._sample("drain")
+            if look is not None and not (look.lag or look.outbox or look.parked):
+                self.result.quiet_after = look.at - self.last_fault_at
+                return
+            await asyncio.sleep(0.3)
+
+    async def _settle(self) -> None:
+        """Until all that was under way has ended; subscribers say that they are there again."""
+        for brand in self.brands:
+            await brand.brand.client.mutate(
+                "enableWebhookEndpoint",
+                "WebhookEndpoint",
+                "id",
+                {"id": brand.endpoint_id},
+                input_type="OnOne",
+            )
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        calm = 0
+        while time.monotonic() < deadline and calm < 2:
+            look = await self._sample("drain")
+            left = await open_work(self.stack.admin_url)
+            is_calm = look is not None and not (left or look.lag or look.outbox)
+            calm = calm + 1 if is_calm else 0
+            await asyncio.sleep(0.5)
+        if calm:
+            self.settled_at = time.time()
+
+    async def _stop_parts(self) -> None:
+        """End every part in order, so that the tables stand still."""
+        names = [name for name in self.stack.parts if name not in self.stack.down]
+        seconds = await asyncio.gather(*(self.stack.stop_part(name) for name in names))
+        self.result.stop_seconds = dict(zip(names, seconds, strict=True))
+
+    async def _sample(self, phase: str) -> Sample | None:
+        """One look; None while the servers do not answer."""
+        memory, sockets = {}, {}
+        for name, child in self.stack.children.items():
+            try:
+                process = psutil.Process(child.process.pid)
+                memory[name] = process.memory_info().rss
+                sockets[name] = len(process.net_connections(kind="tcp"))
+            except psutil.Error:
+                continue
+        try:
+            async with asyncio.timeout(10):
+                look = await sample(
+                    self.stack.admin_url,
+                    self.stack.settings.bootstrap,
+                    phase,
+                    memory=memory,
+                    sockets=sockets,
+                )
+        except _UNREACHABLE:
+            return None
+        self.samples.append(look)
+        return look
+
+
+__all__ = ["Options", "Result", "replace", "run"]
