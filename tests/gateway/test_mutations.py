@@ -44,6 +44,24 @@ async def test_a_verb_sends_its_input_and_key_and_answers_the_new_state(
     assert services.headers[0]["idempotency-key"] == "k-1"
 
 
+async def test_g3_a_key_that_another_write_used_is_refused_by_the_inputs_name(
+    client: Client, services: Services
+) -> None:
+    lead = typed("lead", uuid7())
+    services.answers[f"POST lead/leads/{lead}/accept"] = lambda _: problem(
+        422, "idempotency_key_reused", "the key was used for another request", "/Idempotency-Key"
+    )
+
+    data = await client.run(ACCEPT, input={"id": lead, "idempotencyKey": "k-1"})
+
+    assert data["acceptLead"] == {
+        "__typename": "Invalid",
+        "code": "idempotency_key_reused",
+        "message": "the key was used for another request",
+        "path": ["input", "idempotencyKey"],
+    }
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [

@@ -62,6 +62,8 @@ def path_of(pointer: str | None) -> list[str]:
     """A JSON Pointer into a service's body as a path into the mutation's arguments."""
     if not pointer:
         return []
+    if pointer == "/Idempotency-Key":
+        return ["input", "idempotencyKey"]
     parts = (part.replace("~1", "/").replace("~0", "~") for part in pointer.strip("/").split("/"))
     return ["input", *(_camel(part) for part in parts)]
 
