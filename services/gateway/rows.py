@@ -45,6 +45,8 @@ class Kind(Generic[T]):
     type: type[T]
     service: Service
     path: str
+    sort_key: str = "id"
+    """The field by which pages are sorted."""
 
 
 @dataclass(frozen=True, slots=True)

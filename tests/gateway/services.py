@@ -11,7 +11,8 @@ from joserfc.jwk import KeySet
 from shared.access import Principal
 from shared.authentication import Authenticator, FileKeys
 from shared.errors import Unauthenticated
-from shared.ids import typed, uuid7
+from shared.ids import parse_typed, typed, uuid7
+from shared.web import encode_cursor
 
 Row = dict[str, Any]
 Answer = Callable[[web.Request], Any]
@@ -104,7 +105,7 @@ class Services:
         for prefix, (owner, plural) in PATHS.items():
             rows = self._rows.get(f"{brand}/{prefix}", {})
             if service == owner and path == plural and request.method == "GET":
-                return web.json_response(_page(list(rows.values())[::-1], request))
+                return _page(list(rows.values())[::-1], request)
             if service == owner and path == f"{plural}/by-ids":
                 found = [rows[row_id] for row_id in body["ids"] if row_id in rows]
                 missing = [row_id for row_id in body["ids"] if row_id not in rows]
@@ -126,21 +127,28 @@ def problem(status: int, code: str, detail: str, field: str | None = None) -> we
     return web.json_response(body, status=status, content_type="application/problem+json")
 
 
-def _page(rows: list[Row], request: web.Request) -> Row:
-    """Keyset pages whose cursor is the last id, as the services' are after decoding."""
+def _page(rows: list[Row], request: web.Request) -> web.Response:
+    """Keyset pages, newest first, as the services make them."""
     first = int(request.query.get("first", 50))
     after = request.query.get("after")
-    start = 0
-    if after is not None:
-        start = next(place for place, row in enumerate(rows, 1) if row["id"] == after)
+    places = {_cursor(row): place for place, row in enumerate(rows, 1)}
+    if after is not None and after not in places:
+        return problem(422, "invalid", "not a cursor of this list", "/after")
+    start = 0 if after is None else places[after]
     items = rows[start : start + first]
-    return {
-        "items": items,
-        "page": {
-            "has_next": start + first < len(rows),
-            "end_cursor": items[-1]["id"] if items else None,
-        },
-    }
+    return web.json_response(
+        {
+            "items": items,
+            "page": {
+                "has_next": start + first < len(rows),
+                "end_cursor": _cursor(items[-1]) if items else None,
+            },
+        }
+    )
+
+
+def _cursor(row: Row) -> str:
+    return encode_cursor(str(parse_typed(row["id"])[1]))
 
 
 AT = "2026-11-22T08:00:00Z"

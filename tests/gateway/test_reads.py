@@ -4,8 +4,9 @@ import pytest
 from aiohttp import web
 
 from shared.ids import typed, uuid7
+from shared.web import encode_cursor
 from tests.gateway.conftest import Client
-from tests.gateway.services import ROWS, Services, problem
+from tests.gateway.services import AT, ROWS, Services, problem
 
 
 async def test_node_finds_anything_by_its_id(
@@ -95,6 +96,46 @@ async def test_a_page_goes_on_from_its_end_and_from_any_edge(
     assert [edge["node"]["id"] for edge in middle["edges"]] == ids[5:]
     assert middle["pageInfo"]["startCursor"] == middle["edges"][0]["cursor"]
     assert middle["pageInfo"]["hasPreviousPage"] is True
+
+
+async def test_g1_a_cursor_of_any_edge_keeps_its_place_when_rows_come_in_front(
+    client: Client, services: Services, brand: str
+) -> None:
+    query = """query($after: String) {
+      leads(first: 4, after: $after) { edges { cursor node { id } } }
+    }"""
+    ids = [services.add("lead", brand) for _ in range(6)][::-1]
+    page = (await client.run(query))["leads"]["edges"]
+    for _ in range(3):
+        services.add("lead", brand)
+
+    rests = [(await client.run(query, after=edge["cursor"]))["leads"]["edges"] for edge in page]
+
+    assert [[edge["node"]["id"] for edge in rest] for rest in rests] == [
+        ids[1:5],
+        ids[2:],
+        ids[3:],
+        ids[4:],
+    ]
+
+
+async def test_g5_the_audit_trail_is_paged_by_its_sequence(
+    client: Client, services: Services
+) -> None:
+    entry = {"at": AT, "actor": "person", "action": "unit.move", "subject": "unit_1"}
+    services.answers["GET lead/audit"] = lambda _: {
+        "items": [{**entry, "sequence": 9}, {**entry, "sequence": 8}],
+        "page": {"has_next": True, "end_cursor": encode_cursor(8)},
+    }
+    query = """query($after: String) {
+      auditTrail(service: LEAD, first: 2, after: $after) { edges { cursor } pageInfo { endCursor } }
+    }"""
+
+    trail = (await client.run(query))["auditTrail"]
+    await client.run(query, after=trail["edges"][0]["cursor"])
+
+    assert trail["pageInfo"]["endCursor"] == trail["edges"][1]["cursor"] == encode_cursor(8)
+    assert services.queries[-1] == {"first": "2", "after": encode_cursor(9)}
 
 
 async def test_a_cursor_of_no_list_is_an_error_that_names_the_argument(client: Client) -> None:

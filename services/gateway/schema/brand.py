@@ -72,7 +72,10 @@ class AuditEntry:
 BRANDS = Kind("brand", Brand, Service.ACCOUNT, "/brands")
 API_KEYS = Kind("apikey", ApiKey, Service.ACCOUNT, "/api-keys")
 IMPORTS = Kind("import", Import, Service.ACCOUNT, "/imports")
-AUDIT = {service: Kind("audit", AuditEntry, service, "/audit") for service in Service}
+AUDIT = {
+    service: Kind("audit", AuditEntry, service, "/audit", sort_key="sequence")
+    for service in Service
+}
 
 strawberry.enum(Service, name="ServiceName")
 
