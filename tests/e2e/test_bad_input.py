@@ -104,7 +104,7 @@ async def count_rows(running: Running, brand: SmallBrand) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("platform", REFUSALS)
-async def test_bad_signature_is_refused_as_the_platform_expects(
+async def test_l1_bad_signature_is_refused_as_the_platform_expects(
     running: Running, brand: SmallBrand, platform: str
 ) -> None:
     event, status, body = REFUSALS[platform]
@@ -149,7 +149,7 @@ async def _refused(running: Running, platform: str) -> int:
 
 
 @pytest.mark.parametrize("platform", [*REFUSALS, "xiaohongshu"])
-async def test_verified_but_broken_body_is_answered_as_success_and_quarantined(
+async def test_l1_verified_but_broken_body_is_answered_as_success_and_quarantined(
     brand: SmallBrand, platform: str
 ) -> None:
     event = REFUSALS[platform][0] if platform in REFUSALS else "third/data"
@@ -181,7 +181,7 @@ async def _quarantined(brand: SmallBrand, connection_id: str) -> list[dict[str, 
     return [receipt for receipt in receipts if receipt["connection"]["id"] == connection_id]
 
 
-async def test_quarantined_delivery_becomes_a_lead_once_its_settings_are_right(
+async def test_l1_quarantined_delivery_becomes_a_lead_once_its_settings_are_right(
     brand: SmallBrand,
 ) -> None:
     app_secret = random_secrets.token_hex(16)
@@ -236,7 +236,9 @@ async def test_quarantined_delivery_becomes_a_lead_once_its_settings_are_right(
     assert (again["__typename"], again["code"]) == ("Conflict", "receipt_not_quarantined")
 
 
-async def test_wrong_rows_of_an_import_are_named_and_the_rest_goes_in(brand: SmallBrand) -> None:
+async def test_a1_a2_wrong_rows_of_an_import_are_named_and_the_rest_goes_in(
+    brand: SmallBrand,
+) -> None:
     good = {"unit_code": "S-E-1", "name": "吴静", "phone": "19800009999", "is_seller": "true"}
     report = await import_rows(
         brand.client,

@@ -343,7 +343,7 @@ def this_month() -> str:
     return datetime.now(ZoneInfo("Asia/Shanghai")).strftime("%Y-%m")
 
 
-async def test_campaign_renders_checks_and_brings_out_a_post_per_seller(job: Job) -> None:
+async def test_c9_campaign_renders_checks_and_brings_out_a_post_per_seller(job: Job) -> None:
     assert job.counts == {
         "planned": SELLERS,
         "held": 1,
@@ -363,7 +363,7 @@ async def test_campaign_renders_checks_and_brings_out_a_post_per_seller(job: Job
         assert demo_brand.MODEL in draft["text"]
 
 
-async def test_held_draft_says_which_rule_and_where(job: Job) -> None:
+async def test_c5_held_draft_says_which_rule_and_where(job: Job) -> None:
     (draft,) = await list_all(
         job.client,
         "drafts",
@@ -384,7 +384,7 @@ async def test_held_draft_says_which_rule_and_where(job: Job) -> None:
         assert words in demo_brand.HELD_NAME
 
 
-async def test_platforms_show_each_post_once_and_as_approved(job: Job) -> None:
+async def test_c10_platforms_show_each_post_once_and_as_approved(job: Job) -> None:
     posts = await list_all(
         job.client,
         "posts",
@@ -410,7 +410,7 @@ async def test_platforms_show_each_post_once_and_as_approved(job: Job) -> None:
         assert post["text"].endswith(texts[post["account_handle"]])
 
 
-async def test_handoff_is_proved_by_the_link(job: Job) -> None:
+async def test_c10_handoff_is_proved_by_the_link(job: Job) -> None:
     assert len(job.confirmed) == 11
     for post in job.confirmed:
         assert post["handoff"]["deepLink"]
@@ -423,7 +423,7 @@ async def test_handoff_is_proved_by_the_link(job: Job) -> None:
         }
 
 
-async def test_metrics_flow_in(job: Job) -> None:
+async def test_c12_metrics_flow_in(job: Job) -> None:
     async def measured() -> bool:
         posts = await list_all(
             job.client,
@@ -436,7 +436,7 @@ async def test_metrics_flow_in(job: Job) -> None:
     await until("the posts have been measured", measured, seconds=30)
 
 
-async def test_leads_are_those_that_consumers_left_and_each_once(job: Job) -> None:
+async def test_l1_leads_are_those_that_consumers_left_and_each_once(job: Job) -> None:
     expected = job.wave["expected"]
     assert expected["duplicates"] > 0
     assert any(lead["late"] for lead in job.sent)
@@ -456,7 +456,7 @@ def _wire_id(sent: dict[str, Any]) -> tuple[str, str]:
     return sent["platform"], sent["external_id"]
 
 
-async def test_one_person_is_one_contact_however_they_write_their_number(job: Job) -> None:
+async def test_l2_one_person_is_one_contact_however_they_write_their_number(job: Job) -> None:
     phones = {lead["phone"] for lead in job.sent if lead["carries_phone"]}
     customers = {lead["external_id"] for lead in job.sent if lead["platform"] == "wecom"}
     assert len(phones) < len({_wire_id(lead) for lead in job.sent if lead["carries_phone"]})
@@ -465,12 +465,11 @@ async def test_one_person_is_one_contact_however_they_write_their_number(job: Jo
     assert phones < {contact["phone"] for contact in contacts}
 
 
-async def test_leads_are_attributed_to_the_post_account_and_store(job: Job) -> None:
+async def test_l4_leads_are_attributed_to_the_post_account_and_store(job: Job) -> None:
     leads = await list_all(
         job.client,
         "leads",
-        "source sourceLeadId score scoreReasons { rule } post { url } "
-        "account { handle } unit { code } campaign { id }",
+        "source sourceLeadId post { url } account { handle } unit { code } campaign { id }",
     )
     by_id = {(lead["source"], lead["sourceLeadId"]): lead for lead in leads}
     assert {_told(job, sent) for sent in job.sent} >= {"post", "account"}
@@ -482,8 +481,15 @@ async def test_leads_are_attributed_to_the_post_account_and_store(job: Job) -> N
         assert (lead["account"] or {}).get("handle") == (None if told == "store" else seller.handle)
         assert (lead["post"] or {}).get("url") == (sent["post_url"] if told == "post" else None)
         assert (lead["campaign"] is not None) == _is_of_campaign(job, sent)
-        assert lead["score"] > 0
-        assert lead["scoreReasons"]
+
+
+async def test_l5_every_lead_has_a_score_that_is_the_sum_of_its_reasons(job: Job) -> None:
+    leads = await list_all(job.client, "leads", "score grade scoreReasons { rule points because }")
+    for lead in leads:
+        points = [reason["points"] for reason in lead["scoreReasons"]]
+        assert lead["score"] == min(sum(points), 100) > 0
+        assert lead["grade"] in ("A", "B", "C", "D")
+        assert all(reason["because"] for reason in lead["scoreReasons"])
 
 
 def _told(job: Job, sent: dict[str, Any]) -> str:
@@ -502,7 +508,7 @@ def _is_of_campaign(job: Job, sent: dict[str, Any]) -> bool:
     return _told(job, sent) == "post" or sent["kind"] in ("form", "update")
 
 
-async def test_leads_go_to_the_author_and_the_decision_says_why(job: Job) -> None:
+async def test_l6_leads_go_to_the_author_and_the_decision_says_why(job: Job) -> None:
     leads = await list_all(
         job.client,
         "leads",
@@ -527,7 +533,7 @@ async def test_leads_go_to_the_author_and_the_decision_says_why(job: Job) -> Non
         assert decision["explanation"]["auditor"]
 
 
-async def test_silent_seller_loses_the_lead_to_the_next(job: Job) -> None:
+async def test_l7_silent_seller_loses_the_lead_to_the_next(job: Job) -> None:
     data = await job.client.query(
         "query($id: ID!) { lead(id: $id) { status staff { code unit { code } } "
         "decisions { outcome explanation { manager } candidates "
@@ -552,7 +558,7 @@ async def test_silent_seller_loses_the_lead_to_the_next(job: Job) -> None:
     } == {1: "EXPIRED", 2: "ACCEPTED"}
 
 
-async def test_scrm_gets_every_event_signed_and_in_order(job: Job) -> None:
+async def test_l12_scrm_gets_every_event_signed_and_in_order(job: Job) -> None:
     await scrm.assert_got_everything(job.brand)
     summary, _ = await scrm.read_ledger(job.brand)
     leads = len({_wire_id(lead) for lead in job.sent}) + 1
@@ -562,7 +568,7 @@ async def test_scrm_gets_every_event_signed_and_in_order(job: Job) -> None:
     assert summary["by_type"]["kos.deal.voided.v1"] == 1
 
 
-async def test_scrm_writes_the_stage_back_with_its_own_key(job: Job) -> None:
+async def test_l12_scrm_writes_the_stage_back_with_its_own_key(job: Job) -> None:
     assert list(job.stages.values()) == ["ADVICE"] * DEALS
     _, entries = await scrm.read_ledger(job.brand)
     moves = [entry["body"]["data"] for entry in entries if "stage_changed" in entry["type"]]
@@ -583,7 +589,7 @@ async def test_scrm_writes_the_stage_back_with_its_own_key(job: Job) -> None:
         )
 
 
-async def test_funnel_counts_the_whole_way(job: Job) -> None:
+async def test_g1_funnel_counts_the_whole_way(job: Job) -> None:
     leads = len({_wire_id(lead) for lead in job.sent if _is_of_campaign(job, lead)}) + 1
     before = job.before_void["funnel"]
     assert before["content"] == {"posts": 22}
@@ -598,7 +604,7 @@ async def test_funnel_counts_the_whole_way(job: Job) -> None:
     assert after == counted | {"deals": DEALS - 1, "amountMinor": (DEALS - 1) * FEN}
 
 
-async def test_deal_pays_ledger_and_race_and_a_void_reverses_both(job: Job) -> None:
+async def test_a11_l15_deal_pays_ledger_and_race_and_a_void_reverses_both(job: Job) -> None:
     entries = await list_all(
         job.client, "ledger", "id amount currency cause reversesId staff { id } unit { code }"
     )
@@ -622,7 +628,7 @@ async def test_deal_pays_ledger_and_race_and_a_void_reverses_both(job: Job) -> N
     assert ranked == sorted(ranked, reverse=True)
 
 
-async def test_rest_gives_the_same_figures_as_the_one_query(job: Job) -> None:
+async def test_g1_rest_gives_the_same_figures_as_the_one_query(job: Job) -> None:
     urls = job.client.urls
     funnel = await job.client.send("GET", f"{urls.lead}/funnel?campaign_id={job.campaign_id}")
     asked = job.after_void["funnel"]["leads"]

@@ -150,7 +150,7 @@ QUERIES = {
 }
 
 
-async def test_queries_by_id_find_nothing(ours: SmallBrand, foreign: Foreign) -> None:
+async def test_g2_queries_by_id_find_nothing(ours: SmallBrand, foreign: Foreign) -> None:
     for prefix, name in QUERIES.items():
         document = f"query($id: ID!) {{ {name}(id: $id) {{ id }} }}"
         variables = {"id": foreign.ids[prefix]}
@@ -158,7 +158,7 @@ async def test_queries_by_id_find_nothing(ours: SmallBrand, foreign: Foreign) ->
         assert (await foreign.brand.client.query(document, variables))[name] == variables
 
 
-async def test_node_and_nodes_find_nothing(ours: SmallBrand, foreign: Foreign) -> None:
+async def test_g2_node_and_nodes_find_nothing(ours: SmallBrand, foreign: Foreign) -> None:
     ids = list(foreign.ids.values())
     document = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
     assert await ours.client.query(document, {"ids": ids}) == {"nodes": [None] * len(ids)}
@@ -181,7 +181,7 @@ FILTERS = {
 }
 
 
-async def test_filters_by_a_foreign_id_list_nothing(ours: SmallBrand, foreign: Foreign) -> None:
+async def test_g2_filters_by_a_foreign_id_list_nothing(ours: SmallBrand, foreign: Foreign) -> None:
     for name, arguments in FILTERS.items():
         for argument, prefix in arguments.items():
             asked = f', {argument}: "{foreign.ids[prefix]}"'
@@ -286,7 +286,7 @@ NAMED: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
-async def test_mutations_on_a_foreign_id_answer_as_for_one_that_never_was(
+async def test_g2_mutations_on_a_foreign_id_answer_as_for_one_that_never_was(
     ours: SmallBrand, foreign: Foreign
 ) -> None:
     before = await foreign.look()
@@ -377,7 +377,7 @@ BY_IDS = {
 }
 
 
-async def test_services_answer_the_same_without_the_gateway(
+async def test_g2_services_answer_the_same_without_the_gateway(
     ours: SmallBrand, foreign: Foreign
 ) -> None:
     urls = ours.client.urls
