@@ -35,6 +35,8 @@ from tests.chaos.crashpoints.control import (
 
 _TOP = Path(__file__).parents[3]
 _PRODUCT = (f"{_TOP}/services/", f"{_TOP}/shared/")
+_STARTING = ("/__main__.py", "/shared/service.py", "/shared/worker.py", "/shared/web/serving.py")
+"""What runs around everything and so tells nothing."""
 _FRAMES = 2
 _SHOWN = 72
 _QUERY_ID = re.compile(r"[0-9a-z]*\d[0-9a-z]*", re.IGNORECASE)
@@ -51,12 +53,14 @@ class Watch:
         self._order = Order(0)
         self._seen: Counter[Point] = Counter()
 
-    async def around(self, kind: Kind, shape: str, run: Callable[[], Awaitable[Any]]) -> Any:
-        """Do an I/O; it is the caller's."""
+    async def around(
+        self, kind: Kind, shape: str, run: Callable[[], Awaitable[Any]], place: str | None = None
+    ) -> Any:
+        """Do an I/O of the caller's, or of what it does it for (`place`)."""
         order = self._current()
         if order.stop is None and not order.records:
             return await run()
-        point = Point(self._process, kind, _place(), shape)
+        point = Point(self._process, kind, place_of_caller() if place is None else place, shape)
         self._seen[point] += 1
         occurrence = self._seen[point]
         if order.records:
@@ -116,6 +120,7 @@ class _Protocol:
     def __init__(self, protocol: Any, watch: Watch) -> None:
         self._real = protocol
         self._watch = watch
+        self._last = ("", "")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -144,10 +149,14 @@ class _Protocol:
         )
 
     async def _around(self, statement: str, run: Callable[[], Awaitable[Any]]) -> Any:
-        is_commit = statement.strip().upper().startswith("COMMIT")
-        return await self._watch.around(
-            "commit" if is_commit else "statement", shape_of(statement), run
-        )
+        shape = shape_of(statement)
+        if statement.strip().upper().startswith("COMMIT"):
+            # SQLAlchemy commits in a task of its own: what was done last says whose commit it is
+            place, before = self._last
+            return await self._watch.around("commit", f"after {before}", run, place)
+        place = place_of_caller()
+        self._last = (place, shape)
+        return await self._watch.around("statement", shape, run, place)
 
 
 def _watch_postgres(watch: Watch) -> None:
@@ -205,7 +214,7 @@ def shape_of(statement: str) -> str:
     """What the statement is, without what differs from run to run; a digest of all of it follows
     the beginning that a person can read."""
     text = " ".join(statement.split())
-    text = re.sub(r"\$\d+(::[\w \[\]]+)?", "?", text)
+    text = re.sub(r"\$\d+(::\w+(\(\d+\))?( WITH(OUT)? TIME ZONE)?(\[\])?)?", "?", text)
     text = re.sub(r"\?(, \?)+", "?", text)
     text = re.sub(r"\(\?\)(, \(\?\))+", "(?)", text)
     text = re.sub(r"(savepoint_)\d+", r"\1n", text)
@@ -220,13 +229,13 @@ def path_shape(path: str) -> str:
     return "/".join("*" if _QUERY_ID.fullmatch(part) else part for part in path.split("/"))
 
 
-def _place() -> str:
+def place_of_caller() -> str:
     """The innermost product functions that wait for this I/O, outermost first."""
     found: list[str] = []
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and len(found) < _FRAMES:
         file = frame.f_code.co_filename
-        if file.startswith(_PRODUCT):
+        if file.startswith(_PRODUCT) and not file.endswith(_STARTING):
             found.append(f"{Path(file).relative_to(_TOP)}:{frame.f_code.co_name}")
         frame = frame.f_back
     return " > ".join(reversed(found)).replace("services/", "")

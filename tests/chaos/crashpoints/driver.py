@@ -1,0 +1,130 @@
+"""Find the points of a flow, then stop its processes at each of them, one at a time."""
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.crashpoints.control import (
+    SIDES,
+    Order,
+    Point,
+    Stop,
+    give,
+    points_file,
+    read_points,
+    was_hit,
+)
+from tests.chaos.crashpoints.flows import Flow, NotDone
+
+RECORDINGS = 3
+_IDLE_SECONDS = 3.0
+_TRIES = 3
+_LATE_SECONDS = 1.0
+"""How long after the end of a flow a process may still reach what it was waiting for."""
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """What became of one stop. `made` are ids by which the checker's findings are told apart."""
+
+    stop: Stop
+    seconds: float
+    was_hit: bool
+    made: list[str]
+    failure: str | None = None
+
+
+@dataclass
+class Lane:
+    """A flow and the processes that are stopped while it runs. No two lanes share a process."""
+
+    name: str
+    folder: Path
+    processes: Sequence[str]
+    flow: Flow
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def record(self, *, most: int) -> list[tuple[Point, int]]:
+        """The points of the flow in the order of their first occurrence, and how often a stop at
+        each is to be tried, at most `most` times.
+
+        What a process also does while nothing happens it does any number of times: once is enough.
+        """
+        await self.flow.play()
+        runs = []
+        order: dict[Point, None] = {}
+        for _ in range(RECORDINGS):
+            found = await self._recorded(self.flow.play)
+            order |= dict.fromkeys(found)
+            runs.append(Counter(found))
+        idle = set(await self._recorded(lambda: asyncio.sleep(_IDLE_SECONDS)))
+        return [
+            (
+                point,
+                1 if point in idle else max(1, min(most, *(run[point] for run in runs))),
+            )
+            for point in order
+        ]
+
+    async def _recorded(self, run: Callable[[], Awaitable[object]]) -> list[Point]:
+        for process in self.processes:
+            points_file(self.folder, process).unlink(missing_ok=True)
+            give(self.folder, process, Order(next(self.numbers), records=True))
+        await run()
+        self.disarm()
+        return [point for process in self.processes for point in read_points(self.folder, process)]
+
+    def disarm(self) -> None:
+        for process in self.processes:
+            give(self.folder, process, Order(next(self.numbers)))
+
+    async def try_all(self, stops: Sequence[Stop], say: Say) -> list[Outcome]:
+        outcomes = []
+        for number, stop in enumerate(stops, 1):
+            outcome = await self.attempt(stop)
+            outcomes.append(outcome)
+            mark = outcome.failure or ("held" if outcome.was_hit else "not reached")
+            say(f"{self.name} {number}/{len(stops)} {outcome.seconds:4.1f} s {mark}: {stop}")
+        self.disarm()
+        return outcomes
+
+    async def attempt(self, stop: Stop) -> Outcome:
+        """Play the flow with the stop; again if it went by without reaching the point."""
+        began = time.monotonic()
+        made: list[str] = []
+        failure = None
+        hit = False
+        for _ in range(_TRIES):
+            order = Order(next(self.numbers), stop=stop)
+            give(self.folder, stop.point.process, order)
+            try:
+                made += await self.flow.play()
+            except NotDone as error:
+                failure = str(error)
+            hit = await self._is_hit(order)
+            if hit or failure:
+                break
+        return Outcome(stop, time.monotonic() - began, hit, made, failure)
+
+    async def _is_hit(self, order: Order) -> bool:
+        assert order.stop is not None
+        process = order.stop.point.process
+        end = time.monotonic() + _LATE_SECONDS
+        while not was_hit(self.folder, process, order) and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        return was_hit(self.folder, process, order)
+
+
+def list_stops(points: Sequence[tuple[Point, int]]) -> list[Stop]:
+    return [
+        Stop(point, occurrence, side)
+        for point, times in points
+        for occurrence in range(1, times + 1)
+        for side in SIDES
+    ]
