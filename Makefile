@@ -3,10 +3,10 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit bench chaos
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit bench chaos chaos-planted crash-points recovery
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## create .venv and install the locked dependencies, when they changed
 	@sh deploy/local/setup.sh
@@ -64,3 +64,12 @@ MINUTES ?= 10
 SEED ?= 1
 chaos: setup ## faults under load: MINUTES=10 SEED=1 repeats a run
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
+
+chaos-planted: setup ## bugs put in from outside: the checker has to find each
+	@$(BIN)/python -m tests.chaos.planted
+
+crash-points: setup ## processes stopped at every I/O point of a lead and of a campaign
+	@$(BIN)/python -m tests.chaos.crashpoints
+
+recovery: setup ## seconds until work goes on after a kill or an outage
+	@$(BIN)/python -m tests.chaos.recovery

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,8 +31,8 @@ Say = Callable[[str], None]
 _UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError)
 _FINISH_SECONDS = 25
 """How long operations that faults interrupted are repeated after the last fault."""
-_DRAIN_SECONDS = 60
-_SETTLE_SECONDS = 120
+
+Trouble = Callable[[Injector, list[Workload]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ class Options:
     campaigns: bool = True
     faults: Sequence[Fault] | None = None
     """Instead of those that the seed draws."""
+    trouble: Trouble | None = None
+    """Makes faults of its own, and load that suits them, instead of a plan."""
+    drain_seconds: float = 60
+    settle_seconds: float = 120
     rewrite: Rewrite = as_it_is
 
 
@@ -136,8 +140,8 @@ class _Run:
         options = self.options
         await self._sample("before")
         faults = plan(options.seed, options.seconds, every=options.every)
-        if options.faults is not None:
-            faults = list(options.faults)
+        if options.faults is not None or options.trouble is not None:
+            faults = list(options.faults or ())
         self.say(f"load for {options.seconds:.0f} s with {len(faults)} faults:")
         for fault in faults:
             self.say(str(fault))
@@ -158,7 +162,10 @@ class _Run:
         async with asyncio.TaskGroup() as load:
             for workload in workloads:
                 load.create_task(workload.run())
-            await injector.run(faults)
+            if options.trouble is None:
+                await injector.run(faults)
+            else:
+                await options.trouble(injector, workloads)
             await asyncio.sleep(max(0, began + options.seconds - time.monotonic()))
             self.last_fault_at = time.time()
             for workload in workloads:
@@ -187,7 +194,7 @@ class _Run:
     async def _drain(self) -> None:
         """Until nothing waits in lag, outbox and parked rows, or it is clear that it will not."""
         self.say("waiting for quiet")
-        while time.time() < self.last_fault_at + _DRAIN_SECONDS:
+        while time.time() < self.last_fault_at + self.options.drain_seconds:
             look = await self._sample("drain")
             if look is not None and not (look.lag or look.outbox or look.parked):
                 self.result.quiet_after = look.at - self.last_fault_at
@@ -204,7 +211,7 @@ class _Run:
                 {"id": brand.endpoint_id},
                 input_type="OnOne",
             )
-        deadline = time.monotonic() + _SETTLE_SECONDS
+        deadline = time.monotonic() + self.options.settle_seconds
         calm = 0
         while time.monotonic() < deadline and calm < 2:
             look = await self._sample("drain")

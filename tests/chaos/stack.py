@@ -290,13 +290,20 @@ class ChaosStack:
         for name in SERVICES:
             await databases.provision(self.admin_url, name, passwords)
         urls = {name: databases.urls_of(self.admin_url, name, passwords) for name in SERVICES}
-        running = [
-            await asyncio.create_subprocess_exec(
-                *parts.migration_command(name),
-                env=parts.service_env(self.settings, name, urls[name]),
-                cwd=REPOSITORY,
+        steps = [
+            self.rewrite(
+                Part(
+                    f"{name}_migrate",
+                    parts.migration_command(name),
+                    parts.service_env(self.settings, name, urls[name]),
+                    port=0,
+                )
             )
             for name in SERVICES
+        ]
+        running = [
+            await asyncio.create_subprocess_exec(*step.command, env=step.env, cwd=REPOSITORY)
+            for step in steps
         ]
         codes = await asyncio.gather(*(each.wait() for each in running))
         if any(codes):

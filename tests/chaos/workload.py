@@ -88,11 +88,11 @@ class Workload:
         seller = self.rng.choice(self.own.brand.people)
         word = self.own.canaries.word()
         if self.rng.random() < 0.5:
-            await self._send_generic(external_id, person, seller.handle, word)
+            await self.send_generic(external_id, person, seller.handle, word)
         else:
             await self._send_clue(external_id, person, word)
 
-    async def _send_generic(self, external_id: str, person: Json, handle: str, word: str) -> None:
+    async def send_generic(self, external_id: str, person: Json, handle: str, word: str) -> None:
         at = datetime.now(UTC).isoformat()
         body = _dump(
             {
