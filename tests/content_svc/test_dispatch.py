@@ -1,15 +1,21 @@
 """Posts go out through platforms and by hand; nothing is lost or doubled."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from content_svc.models import PostStatus
+from content_svc.repository import posts
 from content_svc.use_cases import campaigns, dispatch
 from shared.clock import now
+from shared.database import brand_session
 from shared.events.account import AccountStatus, AccountSuspended, Platform
 from shared.events.content import CampaignCompleted, PostFailed, PostHandedOff, PostPublished
-from shared.ids import typed
+from shared.ids import typed, uuid7
 from tests.caller import Json, uuid_of
 from tests.content_svc.making import (
     Brand,
@@ -329,6 +335,40 @@ async def test_c9_a_handoff_that_nobody_answers_fails_at_its_deadline(
     post = (await list_posts(brand, campaign))[0]
     assert (post["status"], post["failure_reason"]) == ("failed", "handoff_missed")
     assert (await get_campaign(brand, campaign))["status"] == "completed"
+
+
+async def test_c9_two_campaigns_at_once_claim_one_post_of_an_account(brand: Brand) -> None:
+    await make_account(brand, Platform.WECOM)
+    ours, theirs = [await make_campaign(brand, launched=True) for _ in range(2)]
+    for campaign in (ours, theirs):
+        await plan(brand, campaign)
+
+    async with brand_session(brand.sessions, brand.id) as session:
+        first = await _claim(session, brand, ours)
+        second = asyncio.create_task(_claim_alone(brand, theirs))
+        await asyncio.sleep(0.2)
+
+    assert len(first) == 1
+    assert await second == []
+
+
+async def _claim_alone(brand: Brand, campaign: Json) -> list[UUID]:
+    async with brand_session(brand.sessions, brand.id) as session:
+        return await _claim(session, brand, campaign)
+
+
+async def _claim(session: AsyncSession, brand: Brand, campaign: Json) -> list[UUID]:
+    return await posts.claim_due(
+        session,
+        brand.id,
+        uuid_of(campaign["id"]),
+        at=now(),
+        lease_until=now() + timedelta(minutes=1),
+        claim=uuid7(),
+        by_api=[Platform.WECOM],
+        statuses=[PostStatus.SCHEDULED],
+        size=10,
+    )
 
 
 async def test_c9_a_paused_campaign_hands_nothing_out_until_it_is_resumed(

@@ -81,16 +81,15 @@ class TokenBook:
 
         Raises Rejected(authorization_missing | authorization_expired) and TryLater.
         """
+        async with brand_session(self.sessions, brand_id) as session:
+            # Nearly always alive: callers who only read it do not wait for each other.
+            row = await _find_active(session, brand_id, platform, account_id)
+            if _is_living(row) and row.token_version != refused_version:
+                return await self._open(session, row)
         for _ in range(_WAITS):
             lease_id = uuid7()
             async with brand_session(self.sessions, brand_id) as session:
-                row = await authorizations.find_authorization(
-                    session, brand_id, platform, account_id, for_update=True
-                )
-                if row is None:
-                    raise Rejected(MISSING)
-                if row.status is not AuthorizationStatus.ACTIVE:
-                    raise Rejected(EXPIRED)
+                row = await _find_active(session, brand_id, platform, account_id, for_update=True)
                 grant = await self._open(session, row)
                 if _is_living(row) and row.token_version != refused_version:
                     return grant
@@ -150,6 +149,24 @@ class TokenBook:
             raise Rejected(MISSING)
         plain = unseal(keys[row.id], row.credentials, row.brand_id, row.id, _FIELD)
         return Grant(row.id, row.token_version, row.settings, orjson.loads(plain))
+
+
+async def _find_active(
+    session: AsyncSession,
+    brand_id: UUID,
+    platform: Platform,
+    account_id: UUID | None,
+    *,
+    for_update: bool = False,
+) -> Authorization:
+    row = await authorizations.find_authorization(
+        session, brand_id, platform, account_id, for_update=for_update
+    )
+    if row is None:
+        raise Rejected(MISSING)
+    if row.status is not AuthorizationStatus.ACTIVE:
+        raise Rejected(EXPIRED)
+    return row
 
 
 def _is_living(row: Authorization) -> bool:

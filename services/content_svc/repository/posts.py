@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import TextClause, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,7 +21,7 @@ with due as (
     select p.id, a.status = 'active' as is_active
     from post p
     join account_directory a on a.brand_id = p.brand_id and a.account_id = p.account_id
-    where p.brand_id = :brand_id and p.campaign_id is not distinct from cast(:campaign_id as uuid)
+    where p.brand_id = :brand_id and p.campaign_id {campaign}
       and p.status = 'scheduled' and p.next_at <= :at and p.platform <> all(:by_api)
     order by p.next_at limit :size for update of p skip locked
 )
@@ -40,7 +40,7 @@ _MISS_DEADLINE = """
 update post set status = 'failed', failure_reason = 'handoff_missed', version = version + 1
 where brand_id = :brand_id and id in (
     select id from post
-    where brand_id = :brand_id and campaign_id is not distinct from cast(:campaign_id as uuid)
+    where brand_id = :brand_id and campaign_id {campaign}
       and status = 'handed_off' and next_at <= :at
     limit :size for update skip locked)
 returning id, account_id, version
@@ -50,17 +50,19 @@ returning id, account_id, version
 # answer must not take another post's item for this one's.
 _CLAIM = """
 with due as (
-    select distinct on (p.account_id) p.id
+    select p.id, p.account_id, p.next_at
     from post p
-    where p.brand_id = :brand_id and p.campaign_id is not distinct from cast(:campaign_id as uuid)
+    where p.brand_id = :brand_id and p.campaign_id {campaign}
       and p.status = any(:statuses) and p.next_at <= :at and p.platform = any(:by_api)
       and not exists (
         select from post o
         where o.brand_id = :brand_id and o.account_id = p.account_id and o.id <> p.id
           and o.status = 'dispatching' and o.platform_post_id is null)
-    order by p.account_id, p.next_at
+    order by p.next_at limit 4 * :size
+), first_of_account as (
+    select distinct on (account_id) id from due order by account_id, next_at
 ), taken as (
-    select p.id from post p join due on due.id = p.id
+    select p.id from post p join first_of_account f on f.id = p.id
     where p.brand_id = :brand_id and p.status = any(:statuses) and p.next_at <= :at
     order by p.next_at limit :size for update of p skip locked
 )
@@ -71,6 +73,12 @@ from taken
 where post.brand_id = :brand_id and post.id = taken.id
 returning post.id
 """
+
+
+def _of_campaign(statement: str, campaign_id: UUID | None) -> TextClause:
+    """The statement for a campaign's posts, or for those of none; either can use the index."""
+    of = "is null" if campaign_id is None else "= cast(:campaign_id as uuid)"
+    return text(statement.replace("{campaign}", of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ async def hand_off_due(
 ) -> list[Any]:
     """Give up to `size` due posts to their sellers; (id, account_id, staff_id, status, version)."""
     rows = await session.execute(
-        text(_HAND_OFF),
+        _of_campaign(_HAND_OFF, campaign_id),
         {
             "brand_id": brand_id,
             "campaign_id": campaign_id,
@@ -150,7 +158,7 @@ async def miss_deadlines(
 ) -> list[Any]:
     """Fail up to `size` handoffs whose deadline has passed; (id, account_id, version)."""
     rows = await session.execute(
-        text(_MISS_DEADLINE),
+        _of_campaign(_MISS_DEADLINE, campaign_id),
         {"brand_id": brand_id, "campaign_id": campaign_id, "at": at, "size": size},
     )
     return list(rows)
@@ -168,9 +176,16 @@ async def claim_due(
     statuses: Sequence[PostStatus],
     size: int,
 ) -> list[UUID]:
-    """Take up to `size` due posts of API platforms for `claim` until `lease_until`."""
+    """Take up to `size` due posts of API platforms for `claim` until `lease_until`.
+
+    Claims of a brand's campaigns wait for each other: two of them must not take one account.
+    """
+    await session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended('claim|' || :brand, 0))"),
+        {"brand": str(brand_id)},
+    )
     rows = await session.execute(
-        text(_CLAIM),
+        _of_campaign(_CLAIM, campaign_id),
         {
             "brand_id": brand_id,
             "campaign_id": campaign_id,

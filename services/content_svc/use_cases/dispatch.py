@@ -89,13 +89,21 @@ class Dispatcher:
         if await rechecking.recheck_step(self.sessions, brand_id, until=ends_at):
             return now()
         until = time.monotonic() + _WORK_SECONDS
-        while time.monotonic() < until:
-            statuses = await self._statuses(brand_id, campaign_id)
-            handed = await self._hand_off(brand_id, campaign_id, statuses)
-            missed = await self._miss_deadlines(brand_id, campaign_id)
-            called = await self._call_platforms(brand_id, campaign_id, statuses)
-            if not handed and not missed and not called:
-                return await self._rest(brand_id, campaign_id)
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while time.monotonic() < until:
+                statuses = await self._statuses(brand_id, campaign_id)
+                handed = await self._hand_off(brand_id, campaign_id, statuses)
+                missed = await self._miss_deadlines(brand_id, campaign_id)
+                free = self.settings.dispatch_concurrency - len(running)
+                running |= await self._call_platforms(brand_id, campaign_id, statuses, size=free)
+                if running:
+                    # A slow call holds up no other, and one claim is for several posts.
+                    await _wait_until(running, at_most=len(running) // 2)
+                elif not handed and not missed:
+                    return await self._rest(brand_id, campaign_id)
+        finally:
+            await asyncio.gather(*running)
         return now()
 
     async def _statuses(self, brand_id: UUID, campaign_id: UUID | None) -> tuple[PostStatus, ...]:
@@ -158,8 +166,14 @@ class Dispatcher:
         return len(rows)
 
     async def _call_platforms(
-        self, brand_id: UUID, campaign_id: UUID | None, statuses: Sequence[PostStatus]
-    ) -> int:
+        self,
+        brand_id: UUID,
+        campaign_id: UUID | None,
+        statuses: Sequence[PostStatus],
+        *,
+        size: int,
+    ) -> set[asyncio.Task[None]]:
+        """Claim up to `size` due posts and start to bring them out."""
         claim = uuid7()
         async with brand_session(self.sessions, brand_id) as session:
             at = now()
@@ -172,14 +186,13 @@ class Dispatcher:
                 claim=claim,
                 by_api=list(self.connectors),
                 statuses=statuses,
-                size=self.settings.dispatch_concurrency,
+                size=size,
             )
         if not post_ids:
-            return 0
+            return set()
         async with brand_session(self.sessions, brand_id) as session:
             claimed = await posts.list_claimed(session, brand_id, post_ids)
-        await asyncio.gather(*(self._bring_out(item, claim) for item in claimed))
-        return len(post_ids)
+        return {asyncio.create_task(self._bring_out(item, claim)) for item in claimed}
 
     async def _bring_out(self, item: Claimed, claim: UUID) -> None:
         post = item.post
@@ -302,6 +315,15 @@ class Dispatcher:
                 # Resuming, or the end of the planning, sets the timer again.
                 return None
             return await _complete(session, campaign)
+
+
+async def _wait_until(running: set[asyncio.Task[None]], *, at_most: int) -> None:
+    """Wait until at most so many run; those that ended leave the set. Raises what one raised."""
+    while len(running) > at_most:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        running -= done
+        for task in done:
+            task.result()
 
 
 async def _complete(session: AsyncSession, campaign: Campaign) -> datetime | None:
