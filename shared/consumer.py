@@ -66,6 +66,7 @@ class Consumer:
         self._chunk = chunk
         self._inbox = Inbox(name, handlers, sessions, audit_key)
         self._held: dict[TopicPartition, float] = {}
+        self._observed: set[TopicPartition] = set()
         self._connections = asyncio.Semaphore(_CONNECTIONS)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -108,6 +109,7 @@ class Consumer:
         self._progress_at = time.monotonic()
         while not stopping.is_set():
             self._release(consumer)
+            self._observe(consumer)
             # Never cancelled: a cancelled getmany switches off aiokafka's idle detection for good.
             batch = await consumer.getmany(timeout_ms=500, max_records=500)
             if not batch:
@@ -119,7 +121,6 @@ class Consumer:
                 await self._commit(consumer, batch, ends)
             finally:
                 self._idle.set()
-            self._observe(consumer)
 
     async def _process(self, records: list[ConsumerRecord]) -> int:
         """The first offset of the partition that was not processed."""
@@ -193,7 +194,12 @@ class Consumer:
         return any(_lag(consumer, partition) > 0 for partition in consumer.assignment())
 
     def _observe(self, consumer: AIOKafkaConsumer) -> None:
-        for partition in consumer.assignment():
+        """Also while partitions are held; what moved away is another process's to tell about."""
+        assigned = set(consumer.assignment())
+        for partition in self._observed - assigned:
+            LAG.remove(self._name, partition.topic, partition.partition)
+        self._observed = assigned
+        for partition in assigned:
             lag = _lag(consumer, partition)
             LAG.labels(self._name, partition.topic, partition.partition).set(lag)
 

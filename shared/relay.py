@@ -7,6 +7,7 @@ senders reorder. Measurements and refused designs: docs/adr/0003-outbox-relay.md
 import asyncio
 import random
 import time
+from collections import Counter as Counted
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
@@ -34,9 +35,12 @@ _DATABASE_ERRORS = (
     ConnectionError,
 )
 
-PUBLISHED = Counter("kos_outbox_published_total", "Events acknowledged by Kafka", ["service"])
+PUBLISHED = Counter(
+    "kos_outbox_published_total", "Events acknowledged by Kafka", ["service", "type"]
+)
 WAITING = Gauge("kos_outbox_waiting", "Rows in the last batch read from the outbox", ["service"])
 OLDEST = Gauge("kos_outbox_oldest_seconds", "Age of the oldest unpublished event", ["service"])
+OWNERS = Gauge("kos_relay_is_owner", "Whether this process publishes the outbox", ["service"])
 ASIDE = Gauge("kos_outbox_topics_set_aside", "Topics that do not exist in Kafka", ["service"])
 
 log = structlog.get_logger(__name__)
@@ -65,6 +69,7 @@ async def run_relay(dsn: str, bootstrap: str, service: str, stopping: asyncio.Ev
     wait for its connection to end. `dsn` connects directly, not through a pooler.
     """
     aside = _Aside()
+    OWNERS.labels(service).set(0)
     while not stopping.is_set():
         connection: asyncpg.Connection | None = None
         producer: AIOKafkaProducer | None = None
@@ -85,6 +90,7 @@ async def run_relay(dsn: str, bootstrap: str, service: str, stopping: asyncio.Ev
                     return
                 await asyncio.sleep(random.uniform(0.2, 0.5))
             log.info("relay_owner", service=service)
+            OWNERS.labels(service).set(1)
             while not stopping.is_set():
                 try:
                     producer = producer or await _start_producer(bootstrap)
@@ -97,13 +103,16 @@ async def run_relay(dsn: str, bootstrap: str, service: str, stopping: asyncio.Ev
                     await discard(producer)
                     producer = None
                     await asyncio.sleep(random.uniform(0.2, 0.5))
-                    await connection.fetchval("select 1")
+                    await _observe_oldest(connection, service)
         except Exception:
             log.exception("relay", service=service)
             await asyncio.sleep(0.2)
         finally:
             if connection is not None:
                 connection.terminate()  # first: the next owner may start
+            # the outbox is the next owner's to tell about
+            for gauge in (OWNERS, WAITING, OLDEST):
+                gauge.labels(service).set(0)
             await discard(producer)
 
 
@@ -127,9 +136,23 @@ async def _publish_once(
         acknowledged, failures = await send_batches(producer, rows, aside.add)
     if acknowledged:
         await connection.execute("delete from outbox where id = any($1::bigint[])", acknowledged)
-        PUBLISHED.labels(service).inc(len(acknowledged))
+        _count(service, rows, set(acknowledged))
     if failures:
         raise failures[0]
+
+
+async def _observe_oldest(connection: asyncpg.Connection, service: str) -> None:
+    """While nothing can be sent the outbox grows older, and that is to be seen."""
+    oldest = await connection.fetchval("select created_at from outbox order by id limit 1")
+    OLDEST.labels(service).set(0 if oldest is None else time.time() - oldest.timestamp())
+
+
+def _count(service: str, rows: Iterable[asyncpg.Record], acknowledged: set[int]) -> None:
+    kinds = Counted(
+        orjson.loads(row["headers"])["ce_type"] for row in rows if row["id"] in acknowledged
+    )
+    for kind, count in kinds.items():
+        PUBLISHED.labels(service, kind).inc(count)
 
 
 async def send_batches(

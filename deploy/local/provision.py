@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from deploy.local import databases
 from shared.events import TOPICS
 from shared.kafka import create_topics
+from shared.settings import read_settings
 
 
 class Settings(BaseSettings):
@@ -31,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy.local.provision")
     parser.add_argument("what", choices=["databases", "topics", "all"])
     what = parser.parse_args().what
-    settings = Settings()
+    settings = read_settings(Settings)
     if what != "topics":
         asyncio.run(provision_databases(settings))
     if what != "databases":

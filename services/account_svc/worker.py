@@ -13,6 +13,7 @@ from account_svc.settings import Settings
 from account_svc.use_cases.incentives import fold_standings
 from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions, reach_database
+from shared.figures import run_figures
 from shared.relay import run_relay
 from shared.settings import read_key
 from shared.upkeep import run_upkeep
@@ -48,6 +49,7 @@ async def build(
         ("consumer", consumer.run),
         ("race", partial(run_race, sessions)),
         ("upkeep", partial(run_upkeep, sessions)),
+        ("figures", partial(run_figures, sessions, "account", consumers=["account_svc"])),
     ]
     return tasks, {"database": partial(reach_database, engine)}
 

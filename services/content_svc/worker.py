@@ -24,6 +24,7 @@ from content_svc.use_cases.planning import Planner
 from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions, reach_database
 from shared.events.account import Platform
+from shared.figures import run_figures
 from shared.relay import run_relay
 from shared.sealing import open_vault
 from shared.settings import read_key
@@ -52,14 +53,20 @@ async def build(
         ordinal=settings.worker_ordinal,
     )
 
+    handlers = timer_handlers(settings, sessions, http)
+    figures = partial(
+        run_figures, sessions, "content", consumers=["content_svc"], kinds=list(handlers)
+    )
+
     tasks: list[Task] = [
         (
             "relay",
             partial(run_relay, settings.relay_database_url, settings.kafka_bootstrap, "content"),
         ),
         ("consumer", consumer.run),
-        ("timers", partial(run_timers, sessions, timer_handlers(settings, sessions, http))),
+        ("timers", partial(run_timers, sessions, handlers)),
         ("upkeep", partial(run_upkeep, sessions)),
+        ("figures", figures),
     ]
     return tasks, {"database": partial(reach_database, engine)}
 

@@ -24,6 +24,7 @@ from shared import audit
 from shared.clock import now
 from shared.consumer import Consumer
 from shared.database import Sessions, brand_session, create_engine, create_sessions, reach_database
+from shared.figures import run_figures
 from shared.relay import run_relay
 from shared.sealing import Vault, open_vault
 from shared.settings import read_key
@@ -72,6 +73,8 @@ async def build(
         TELL_MORE: telling_more(sessions, vault),
         DELIVER: Sender(sessions, vault, client).deliver_due,
     }
+    names = ["lead_svc", "lead_svc.pipeline", "lead_svc.webhooks"]
+    figures = partial(run_figures, sessions, "lead", consumers=names, kinds=list(handlers))
 
     tasks: list[Task] = [
         (
@@ -82,6 +85,7 @@ async def build(
         ("pipeline", pipeline.run),
         ("webhooks", subscriptions.run),
         ("upkeep", partial(run_upkeep, sessions)),
+        ("figures", figures),
         ("timers", partial(run_timers, sessions, handlers)),
     ]
     return tasks, {"database": partial(reach_database, engine)}

@@ -7,10 +7,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -220,3 +222,20 @@ async def _spawn(
         group,
         str(ordinal),
     )
+
+
+async def test_a_partition_that_moved_away_is_told_about_no_more(plumbing: Plumbing) -> None:
+    group = f"g-{uuid7().hex}"
+    consumer = make_consumer(plumbing, "127.0.0.1:1", "topic", group)
+    client = Mock()
+    client.highwater.return_value = 17
+    client._subscription.subscription.assignment.state_value.return_value.position = 5
+    labels = [{"consumer": group, "topic": "topic", "partition": str(n)} for n in (0, 1)]
+
+    client.assignment.return_value = {TopicPartition("topic", 0), TopicPartition("topic", 1)}
+    consumer._observe(client)
+    assert [REGISTRY.get_sample_value("kos_consumer_lag", each) for each in labels] == [12, 12]
+
+    client.assignment.return_value = {TopicPartition("topic", 1)}
+    consumer._observe(client)
+    assert [REGISTRY.get_sample_value("kos_consumer_lag", each) for each in labels] == [None, 12]

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from prometheus_client import REGISTRY
 
 from deploy.local import kafka
 from deploy.local.process import find_free_port
@@ -56,11 +57,20 @@ async def test_every_event_arrives_in_order_with_its_envelope(
     topic = await make_topic(partitions=3)
     staff_ids = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=5, versions=20)
 
+    before = _published()
     async with relaying(plumbing, kafka_bootstrap):
         log = await read_topic(kafka_bootstrap, topic, until=100)
 
         await wait_until(lambda: _is_empty(plumbing, topic))
+        assert REGISTRY.get_sample_value("kos_relay_is_owner", {"service": "test"}) == 1
+    assert REGISTRY.get_sample_value("kos_relay_is_owner", {"service": "test"}) == 0
+    assert _published() - before == 100
     assert log == {key: list(range(1, 21)) for key in keys_of(staff_ids)}
+
+
+def _published() -> float:
+    labels = {"service": "test", "type": "kos.staff.returned.v1"}
+    return REGISTRY.get_sample_value("kos_outbox_published_total", labels) or 0
 
 
 async def test_a_row_that_commits_late_is_not_skipped(

@@ -15,7 +15,7 @@ import httpx
 import orjson
 import structlog
 from opentelemetry.trace import SpanKind
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.models import (
@@ -56,6 +56,13 @@ _RETRIES = tuple(
 )
 
 SENT = Counter("kos_webhook_attempts_total", "Webhook attempts", ["outcome"])
+AGE = Histogram(
+    "kos_webhook_age_seconds",
+    "From the event to the attempt at its delivery",
+    ["outcome"],
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 86_400),
+)
+DISABLED = Counter("kos_webhook_endpoints_disabled_total", "Endpoints given up after failures")
 
 log = structlog.get_logger(__name__)
 
@@ -210,7 +217,9 @@ class Sender:
             endpoint = await repository.get_endpoint_for_update(session, brand_id, endpoint_id)
             for item, outcome in zip(outgoing, outcomes, strict=True):
                 delivery = item.delivery
-                SENT.labels("delivered" if outcome.is_success else "failed").inc()
+                name = "delivered" if outcome.is_success else "failed"
+                SENT.labels(name).inc()
+                AGE.labels(name).observe((now() - delivery.created_at).total_seconds())
                 if outcome.is_success:
                     endpoint.failing_since = None
                     values = {"status": DeliveryStatus.DELIVERED, "delivered_at": now()}
@@ -236,6 +245,7 @@ class Sender:
             return
         endpoint.status = EndpointStatus.DISABLED
         endpoint.disabled_reason = reason
+        DISABLED.inc()
         log.error("webhook_endpoint_disabled", endpoint_id=str(endpoint.id), reason=reason)
 
 
