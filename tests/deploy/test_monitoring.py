@@ -112,7 +112,8 @@ def test_every_event_type_in_use_exists() -> None:
 
 def test_every_alert_has_a_test_that_fires_it_and_is_silent_on_a_quiet_day() -> None:
     tests = yaml.safe_load(RULES.with_name("rules_test.yml").read_text())["tests"]
-    fired, quiet = [], []
+    fired: list[str] = []
+    quiet: list[str] = []
     for test in tests:
         for each in test["alert_rule_test"]:
             (fired if each.get("exp_alerts") else quiet).append(each["alertname"])
