@@ -32,8 +32,8 @@ class View:
 
 _LOOK_ALIKES = dict(
     zip(
-        "авекмнорстухіјѕԛԝѵ" + "αβεικνορτυχηωγ",
-        "abekmhopctyxijsqwv" + "abeiknoptuxnwy",
+        "авекмнорстухіјѕԛԝѵѡ" + "αβεικνορτυχηωγ" + "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ" + "ɑɡıʋօոսհꓦꓪꓫꮩꮃ",
+        "abekmhopctyxijsqwvw" + "abeiknoptuxnwy" + "abcdefghijklmnoprstuvwyz" + "agivonuhvwxvw",
         strict=True,
     )
 )
@@ -160,8 +160,8 @@ def gapped_lines(view: View) -> View:
 
 
 _NUMERALS = str.maketrans(
-    "零〇○洞幺壹一二贰两三叁四肆五伍六陆七柒拐八捌九玖勾",
-    "00001112223344556677788999",
+    "零〇○洞幺壹一丨二贰两三叁四肆五伍六陆七柒拐八捌九玖勾",
+    "000011112223344556677788999",
 )
 _LETTER_DIGITS = re.compile(r"(?<=\d)[ol]+|[ol]+(?=\d)")
 _O_AND_L = str.maketrans("ol", "01")
