@@ -107,7 +107,11 @@ def create_app(settings: Settings) -> ASGIApp:
             gc.set_threshold(10_000, 50, 100)
             yield {
                 "graphql": GraphQLEndpoint(
-                    operations, credentials, verify_key, most_bytes=settings.query_bytes
+                    operations,
+                    credentials,
+                    verify_key,
+                    most_bytes=settings.query_bytes,
+                    draft_statuses=settings.draft_statuses,
                 ),
                 "graphql_websocket": WebSocketEndpoint(operations, credentials, verify_key),
             }

@@ -21,6 +21,10 @@ class Settings(ProcessSettings):
     """Calls that may wait for a connection to one service; further ones are refused."""
     upstream_seconds: float = 4.0
 
+    draft_statuses: bool = False
+    """Answer 294 and 422 as the draft of GraphQL over HTTP of August 2026 says, instead of the 200
+    and 400 that clients know."""
+
     query_bytes: int = 100 * 1024
     query_seconds: float = 5.0
     query_cost: int = 2000

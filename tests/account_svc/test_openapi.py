@@ -9,7 +9,7 @@ from shared.service import describe, document_of
 from tests.account_svc.making import Api, make_account, make_persona
 
 
-def test_the_document_is_up_to_date() -> None:
+def test_g7_the_document_is_up_to_date() -> None:
     assert document_of("account").read_bytes() == describe(create_app, Settings)
 
 

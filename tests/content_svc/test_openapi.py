@@ -5,5 +5,5 @@ from content_svc.settings import Settings
 from shared.service import describe, document_of
 
 
-def test_the_document_is_up_to_date() -> None:
+def test_g7_the_document_is_up_to_date() -> None:
     assert document_of("content").read_bytes() == describe(create_app, Settings)

@@ -18,7 +18,7 @@ DOCUMENT = asyncapi()
 
 
 @pytest.mark.parametrize("kind", event_types(), ids=lambda kind: kind.type)
-def test_the_producer_writes_what_the_golden_file_says(kind: type[Event]) -> None:
+def test_g7_the_producer_writes_what_the_golden_file_says(kind: type[Event]) -> None:
     golden = (GOLDEN / f"{kind.type}.json").read_bytes()
 
     written = orjson.loads(kind.model_validate_json(golden).data())
@@ -28,7 +28,7 @@ def test_the_producer_writes_what_the_golden_file_says(kind: type[Event]) -> Non
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
-def test_the_consumer_reads_every_version_ever_published(path: Path) -> None:
+def test_g7_the_consumer_reads_every_version_ever_published(path: Path) -> None:
     event = decode(path.stem, path.read_bytes())
 
     assert event is not None
@@ -48,7 +48,7 @@ def test_readers_ignore_types_they_do_not_know() -> None:
 
 
 @pytest.mark.parametrize("kind", event_types(), ids=lambda kind: kind.type)
-def test_the_asyncapi_document_describes_the_golden_data(kind: type[Event]) -> None:
+def test_g7_the_asyncapi_document_describes_the_golden_data(kind: type[Event]) -> None:
     schema = DOCUMENT["components"]["messages"][kind.type]["payload"]
 
     jsonschema.validate(orjson.loads((GOLDEN / f"{kind.type}.json").read_bytes()), schema)

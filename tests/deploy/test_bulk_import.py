@@ -51,7 +51,7 @@ def test_another_file_is_refused_with_a_reason(
 
 
 @respx.mock
-def test_the_file_is_sent_as_it_is_and_the_report_is_shown(tmp_path: Path) -> None:
+def test_a1_the_file_is_sent_as_it_is_and_the_report_is_shown(tmp_path: Path) -> None:
     file = tmp_path / "staff.csv"
     file.write_text(STAFF_CSV)
     report: dict[str, Any] = {

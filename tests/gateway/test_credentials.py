@@ -18,7 +18,7 @@ VERIFY = "POST account/api-keys/verify"
 LEADS = {"query": "{ leads { nodes { id } } }"}
 
 
-async def test_an_api_key_acts_as_the_principal_that_account_svc_names(
+async def test_g2_an_api_key_acts_as_the_principal_that_account_svc_names(
     http: httpx.AsyncClient, services: Services, brand: str
 ) -> None:
     services.answers[VERIFY] = lambda _: {
@@ -93,7 +93,7 @@ async def test_keys_cannot_be_verified_while_account_svc_is_away(
     assert services.calls == [VERIFY]
 
 
-async def test_the_extent_of_a_person_goes_on_to_the_services(
+async def test_g2_the_extent_of_a_person_goes_on_to_the_services(
     http: httpx.AsyncClient, services: Services, make_token: MakeToken, brand: str
 ) -> None:
     unit, staff = typed("unit", uuid7()), typed("staff", uuid7())

@@ -35,7 +35,7 @@ def test_a_file_with_a_wrong_hash_is_refused(tmp_path: Path) -> None:
         read_trusted(path)
 
 
-async def test_a_known_document_runs_by_its_id_and_an_unknown_one_does_not(
+async def test_g3_a_known_document_runs_by_its_id_and_an_unknown_one_does_not(
     trusting: Settings, make_token: MakeToken, brand: str
 ) -> None:
     async with serve(trusting) as http:

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.conftest import Client, MakeToken
+from gateway.settings import Settings
+from tests.gateway.conftest import Client, MakeToken, serve
 from tests.gateway.services import Services
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -68,11 +69,11 @@ async def test_only_json_bodies_are_read(client: Client, content_type: str) -> N
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"{", "malformed"),
+        (b"{", "not_json"),
         (b'{"query": 5}', "malformed"),
         (b'{"query": "{ __typename }", "variables": []}', "malformed"),
         (b'{"query": "{ __typename }", "extensions": "x"}', "malformed"),
-        (b'{"variables": {"a":' + b"[" * 40_000 + b"]" * 40_000 + b"}}", "malformed"),
+        (b'{"variables": {"a":' + b"[" * 40_000 + b"]" * 40_000 + b"}}", "not_json"),
         (b"{}", "malformed"),
         (b'[{"query": "{ __typename }"}]', "batching_off"),
         (b'{"query": "{ "}', "syntax"),
@@ -103,6 +104,45 @@ async def test_variables_that_do_not_fit_are_400_without_data(client: Client) ->
 
     assert response.status_code == 400
     assert "data" not in response.json()
+
+
+@pytest.mark.parametrize(
+    ("body", "older", "draft"),
+    [
+        (b"{", 400, 400),
+        (b'{"query": "{ "}', 400, 400),
+        (b'{"query": 5}', 400, 422),
+        (b'{"query": "{ nope }"}', 400, 422),
+        (b'{"query": "{ __typename }", "operationName": "Other"}', 400, 422),
+        (b'{"query": "query($id: ID!) { lead(id: $id) { id } }"}', 400, 422),
+        (b'{"query": "{ leads { nodes { id } } }"}', 200, 294),
+        (b'{"query": "{ __typename }"}', 200, 200),
+    ],
+)
+async def test_statuses_of_the_newest_draft_are_a_setting(
+    settings: Settings,
+    services: Services,
+    make_token: MakeToken,
+    brand: str,
+    body: bytes,
+    older: int,
+    draft: int,
+) -> None:
+    services.away.add("lead")
+    headers = {
+        "authorization": f"Bearer {make_token(brand=brand)}",
+        "content-type": "application/json",
+        "accept": GRAPHQL_RESPONSE,
+    }
+    statuses = []
+    for is_draft in (False, True):
+        chosen = settings.model_copy(update={"draft_statuses": is_draft})
+        async with serve(chosen) as http:
+            answer = await http.post("/graphql", content=body, headers=headers)
+        statuses.append(answer.status_code)
+        assert ("data" in answer.json()) is (answer.status_code < 300)
+
+    assert statuses == [older, draft]
 
 
 async def test_unknown_members_of_the_body_are_ignored(client: Client) -> None:

@@ -21,7 +21,7 @@ def nested(levels: int) -> str:
     return "{ unit(id: 1) { " + "parent { " * levels + "id" + " }" * levels + " } }"
 
 
-async def test_depth_eight_runs_and_nine_is_refused(client: Client) -> None:
+async def test_g3_depth_eight_runs_and_nine_is_refused(client: Client) -> None:
     assert await client.run(nested(6)) == {"unit": None}
     assert await refused(client, nested(7)) == (400, "too_deep")
 
@@ -36,7 +36,7 @@ async def test_depth_is_counted_through_fragments(client: Client) -> None:
     assert await refused(client, query) == (400, "too_deep")
 
 
-async def test_thirty_aliases_run_and_thirty_one_are_refused(client: Client) -> None:
+async def test_g3_thirty_aliases_run_and_thirty_one_are_refused(client: Client) -> None:
     many = " ".join(f"a{n}: __typename" for n in range(30))
 
     assert len(await client.run("{ " + many + " }")) == 30
@@ -50,11 +50,11 @@ async def test_aliases_in_fragments_count_every_time_they_are_spread(client: Cli
     assert await refused(client, query) == (400, "too_many_aliases")
 
 
-async def test_two_thousand_tokens_are_the_most(client: Client) -> None:
+async def test_g3_two_thousand_tokens_are_the_most(client: Client) -> None:
     assert await refused(client, "{ " + "__typename " * 2000 + "}") == (400, "syntax")
 
 
-async def test_cost_is_fields_times_page_size(client: Client, services: Services) -> None:
+async def test_g3_cost_is_fields_times_page_size(client: Client, services: Services) -> None:
     query = "query($n: Int!) { leads(first: $n) { nodes { %s } } }"
     nineteen = """id status source sourceLeadId submittedAt capturedAt city product score grade
         keyword channelCode version contact { id } staff { id } unit { id }"""
@@ -141,7 +141,7 @@ async def test_personal_data_in_the_document_is_refused_and_as_a_variable_taken(
     assert services.bodies == [{"phone": "13800138000"}]
 
 
-async def test_a_caller_has_a_budget_for_each_minute_and_sees_it_shrink(
+async def test_g3_a_caller_has_a_budget_for_each_minute_and_sees_it_shrink(
     settings: Settings, make_token: MakeToken, brand: str
 ) -> None:
     tight = settings.model_copy(update={"cost_per_minute": 150})

@@ -19,7 +19,7 @@ mutation($input: AcceptLeadInput!) {
 """
 
 
-async def test_a_verb_sends_its_input_and_key_and_answers_the_new_state(
+async def test_g3_a_verb_sends_its_input_and_key_and_answers_the_new_state(
     client: Client, services: Services, brand: str
 ) -> None:
     staff = services.add("staff", brand)
@@ -73,7 +73,7 @@ async def test_g3_a_key_that_another_write_used_is_refused_by_the_inputs_name(
         (429, "rate_limited", "RateLimited"),
     ],
 )
-async def test_a_refusal_is_a_problem_and_no_error(
+async def test_g3_a_refusal_is_a_problem_and_no_error(
     client: Client, services: Services, status: int, code: str, kind: str
 ) -> None:
     lead = typed("lead", uuid7())

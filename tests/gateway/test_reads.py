@@ -9,7 +9,7 @@ from tests.gateway.conftest import Client
 from tests.gateway.services import AT, ROWS, Services, problem
 
 
-async def test_node_finds_anything_by_its_id(
+async def test_g1_node_finds_anything_by_its_id(
     client: Client, services: Services, brand: str
 ) -> None:
     unit = services.add("unit", brand)
@@ -29,7 +29,7 @@ async def test_node_finds_anything_by_its_id(
     assert services.calls == ["POST account/staff/by-ids", "POST account/units/by-ids"]
 
 
-async def test_an_id_of_another_brand_is_null_and_the_brand_comes_from_the_token_alone(
+async def test_g2_an_id_of_another_brand_is_null_and_the_brand_comes_from_the_token_alone(
     client: Client, services: Services, brand: str
 ) -> None:
     other = typed("brand", uuid7())
@@ -54,7 +54,7 @@ async def test_what_is_no_id_is_null_without_a_call(
     assert services.calls == []
 
 
-async def test_nodes_come_in_the_order_asked_with_one_call_per_kind(
+async def test_g1_nodes_come_in_the_order_asked_with_one_call_per_kind(
     client: Client, services: Services, brand: str
 ) -> None:
     leads = [services.add("lead", brand) for _ in range(3)]
@@ -73,7 +73,7 @@ async def test_nodes_come_in_the_order_asked_with_one_call_per_kind(
     assert sorted(services.calls) == ["POST account/units/by-ids", "POST lead/leads/by-ids"]
 
 
-async def test_a_page_goes_on_from_its_end_and_from_any_edge(
+async def test_g1_a_page_goes_on_from_its_end_and_from_any_edge(
     client: Client, services: Services, brand: str
 ) -> None:
     ids = [services.add("lead", brand) for _ in range(7)][::-1]
@@ -154,7 +154,7 @@ async def test_backward_paging_is_refused_clearly(client: Client) -> None:
     )
 
 
-async def test_relations_of_relations_take_one_call_per_kind_and_level(
+async def test_g1_relations_of_relations_take_one_call_per_kind_and_level(
     client: Client, services: Services, brand: str
 ) -> None:
     for _ in range(20):
@@ -199,7 +199,7 @@ async def test_relations_behind_fragments_and_conditions_are_batched_too(
     assert services.calls == ["GET lead/leads", "POST account/staff/by-ids"] * 2
 
 
-async def test_leads_of_a_page_of_posts_come_in_one_call_with_their_deals(
+async def test_g1_leads_of_a_page_of_posts_come_in_one_call_with_their_deals(
     client: Client, services: Services, brand: str
 ) -> None:
     posts = [services.add("post", brand) for _ in range(5)]

@@ -14,7 +14,7 @@ def types() -> list[Any]:
     return list(schema._schema.type_map.values())
 
 
-def test_the_committed_sdl_is_that_of_the_code() -> None:
+def test_g7_the_committed_sdl_is_that_of_the_code() -> None:
     assert SDL.read_text() == schema.as_str() + "\n"
 
 

@@ -1,6 +1,7 @@
 """`/graphql` over HTTP: body in, result out, by GraphQL over HTTP (draft, August 2026).
 
-Statuses are those of the earlier drafts (200 and 400 instead of 294 and 422), which clients know.
+Statuses are those of the earlier drafts (200 and 400 instead of 294 and 422), which clients know,
+unless `draft_statuses` is set.
 """
 
 from collections.abc import AsyncGenerator
@@ -23,6 +24,9 @@ GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
+NOT_READ = ("not_json", "syntax")
+"""Codes of what is 400 in every draft."""
+
 _decode = msgspec.json.Decoder(GraphQLRequest).decode
 
 
@@ -36,11 +40,13 @@ class GraphQLEndpoint:
         verify_key: VerifyKey,
         *,
         most_bytes: int,
+        draft_statuses: bool = False,
     ) -> None:
         self._operations = operations
         self._credentials = credentials
         self._verify_key = verify_key
         self._most_bytes = most_bytes
+        self._draft_statuses = draft_statuses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -50,6 +56,8 @@ class GraphQLEndpoint:
             media_type = negotiate(headers.get(b"accept", ""))
             await self._answer(headers, media_type, receive, send)
         except RequestRefused as refused:
+            if self._draft_statuses and refused.status == 400 and refused.code not in NOT_READ:
+                refused.status = 422
             await _send_refusal(send, refused, media_type)
         except ServiceError as error:
             told = RequestRefused(error.status, error.code, error.message)
@@ -91,8 +99,10 @@ class GraphQLEndpoint:
         if result.errors:
             answer["errors"] = [error.formatted for error in result.errors]
             if nothing_ran(result):
-                status = 400  # the variables do not fit
-        if status == 200:
+                status = 422 if self._draft_statuses else 400  # the variables do not fit
+            elif self._draft_statuses:
+                status = 294
+        if status < 300:
             answer["data"] = result.data
         await _send(send, status, orjson.dumps(answer), media_type, admitted.rate_headers)
 
@@ -159,9 +169,9 @@ def _read_request(body: bytes) -> GraphQLRequest:
             raise RequestRefused(400, "batching_off", "send one operation at a time") from None
         raise RequestRefused(400, "malformed", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RequestRefused(400, "malformed", "the body is not JSON") from None
+        raise RequestRefused(400, "not_json", "the body is not JSON") from None
     except RecursionError:
-        raise RequestRefused(400, "malformed", "the body is nested too deeply") from None
+        raise RequestRefused(400, "not_json", "the body is nested too deeply") from None
 
 
 async def _only(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:

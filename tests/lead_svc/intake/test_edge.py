@@ -49,7 +49,7 @@ async def post(client: httpx.AsyncClient, path: str, request: Request) -> httpx.
     )
 
 
-async def test_a_new_lead_is_durable_and_announced_before_the_answer(
+async def test_l1_a_new_lead_is_durable_and_announced_before_the_answer(
     client: httpx.AsyncClient, database: Database, make_connection: MakeConnection, vault: Vault
 ) -> None:
     connection = await make_connection()
@@ -133,7 +133,7 @@ async def test_deliveries_without_leads_are_kept_as_receipts(
     assert await database.counts() == {**NOTHING, "receipt": 1, "data_key": 1}
 
 
-async def test_broken_content_is_answered_as_success_and_quarantined(
+async def test_l1_broken_content_is_answered_as_success_and_quarantined(
     client: httpx.AsyncClient, database: Database, make_connection: MakeConnection
 ) -> None:
     path = path_of(await make_connection())
@@ -162,7 +162,7 @@ async def test_an_unknown_kind_is_answered_as_success_and_quarantined(
     assert receipt == {"status": "quarantined", "kind": "lead.smelled", "reason": "unknown kind"}
 
 
-async def test_a_bad_signature_is_refused_counted_logged_and_leaves_nothing(
+async def test_l1_a_bad_signature_is_refused_counted_logged_and_leaves_nothing(
     client: httpx.AsyncClient, database: Database, make_connection: MakeConnection
 ) -> None:
     path = path_of(await make_connection())
@@ -272,7 +272,7 @@ async def test_a_change_of_a_connection_arrives_within_seconds(
     assert (await post(client, path_of(connection), generic(lead_event()))).status_code == 404
 
 
-async def test_a_body_over_the_cap_is_refused_declared_or_not(
+async def test_l1_a_body_over_the_cap_is_refused_declared_or_not(
     client: httpx.AsyncClient, database: Database, make_connection: MakeConnection
 ) -> None:
     path = path_of(await make_connection())

@@ -176,7 +176,7 @@ async def quarantine(
     return typed("conn", connection.id), receipt
 
 
-async def test_a_quarantined_receipt_is_visible(
+async def test_l1_a_quarantined_receipt_is_visible(
     client: httpx.AsyncClient, api: httpx.AsyncClient, make_connection: MakeConnection
 ) -> None:
     connection_id, receipt = await quarantine(client, api, make_connection)
@@ -196,7 +196,7 @@ async def test_a_quarantined_receipt_is_visible(
     assert by_connection.json()["items"] == [receipt]
 
 
-async def test_a_replay_after_a_change_of_settings_captures_the_lead(
+async def test_l1_a_replay_after_a_change_of_settings_captures_the_lead(
     client: httpx.AsyncClient,
     api: httpx.AsyncClient,
     database: Database,
