@@ -19,6 +19,7 @@ from shared.errors import Conflict, Invalid
 from shared.tables import IdempotencyRow
 
 _LONGEST_KEY = 255
+_WAIT_SECONDS = 5
 
 
 class KeyReused(Invalid):
@@ -66,7 +67,7 @@ async def claim(
     A concurrent twin waits here for the first to commit. Raises KeyReused when the key belongs to
     another request and KeyInUse when the wait takes over five seconds.
     """
-    await session.execute(text("set local lock_timeout = '5s'"))
+    await session.execute(text(f"set local lock_timeout = '{int(_WAIT_SECONDS * 1000)}ms'"))
     try:
         inserted = await session.scalar(
             insert(IdempotencyRow)

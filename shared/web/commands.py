@@ -85,10 +85,13 @@ async def _bounded_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > _LARGEST_BODY:
         raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
-    body = await request.body()
-    if len(body) > _LARGEST_BODY:
-        raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
-    return body
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
+    request._body = bytes(body)  # where `Request.body`, which knows no limit, keeps it
+    return request._body
 
 
 async def _transaction(request: Request) -> AsyncSession:

@@ -1,5 +1,6 @@
 """Refusals as `application/problem+json` (RFC 9457), rendered in one place."""
 
+from http import HTTPStatus
 from typing import Any
 
 import asyncpg
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 
 class FieldError(BaseModel):
+    """`pointer` is a JSON Pointer as a fragment (`#/target/unit_ids/0`)."""
+
     detail: str
     pointer: str
 
@@ -69,7 +72,8 @@ def problem_response(
     body: dict[str, Any] = {
         "type": "about:blank",
         "status": status,
-        "title": code.replace("_", " "),
+        # RFC 9457: without a type of its own, the phrase of the status.
+        "title": HTTPStatus(status).phrase,
         "detail": detail,
         "code": code,
     }
@@ -112,13 +116,15 @@ async def _on_validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
         # pydantic's message may quote the input: keep what names the rule, not the value.
-        {"detail": _reason(entry), "pointer": _pointer(entry["loc"])}
+        {"detail": _reason(entry), "pointer": f"#{_pointer(entry['loc'])}"}
         for entry in error.errors()
     ]
     first = errors[0]
     status = 400 if error.errors()[0]["type"] == "json_invalid" else 422
     code = "malformed" if status == 400 else "invalid"
-    return problem_response(status, code, first["detail"], field=first["pointer"], errors=errors)
+    return problem_response(
+        status, code, first["detail"], field=first["pointer"].removeprefix("#"), errors=errors
+    )
 
 
 async def _on_http_error(_: Request, error: Exception) -> Response:

@@ -33,7 +33,7 @@ REFUSALS: dict[str, tuple[str, int, dict[str, Any] | str]] = {
     "generic": (
         "lead.created",
         401,
-        {"type": "about:blank", "title": "signature", "status": 401, "code": "hook_signature"},
+        {"type": "about:blank", "title": "Unauthorized", "status": 401, "code": "hook_signature"},
     ),
 }
 BROKEN = '{"broken": '

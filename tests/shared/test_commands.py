@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from joserfc.jwk import KeySet
 from pydantic import BaseModel
 from sqlalchemy import select, text
 
-from shared import audit
+from shared import audit, idempotency
 from shared.access import AccessMatrix, Principal, Role
 from shared.authentication import Authenticator, issue_service_token
 from shared.database import brand_session, create_read_pool
@@ -164,6 +165,21 @@ async def test_g3_concurrent_twins_have_one_effect(
     assert await notes(plumbing) == ["a"]
 
 
+async def test_g3_a_twin_that_waits_too_long_is_told_to_repeat(
+    plumbing: Plumbing, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_WAIT_SECONDS", 0.2)
+    headers = {"Idempotency-Key": "k1"}
+    async with brand_session(plumbing.app, plumbing.brand_id) as first:
+        await idempotency.claim(first, plumbing.brand_id, "k1", b"f")
+        answer = await client.post("/notes", json={"note": "a"}, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_in_use")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["Retry-After"] == "1"
+    assert await notes(plumbing) == []
+
+
 async def test_g3_another_callers_key_does_not_show_the_answer(
     plumbing: Plumbing, client: httpx.AsyncClient
 ) -> None:
@@ -254,8 +270,9 @@ async def test_malformed_input_names_the_field_and_not_the_value(
     answer = await client.post("/notes", json={"note": 13800138000})
 
     assert answer.status_code == 422
+    assert (answer.json()["title"], answer.json()["field"]) == (HTTPStatus(422).phrase, "/note")
     assert answer.json()["errors"] == [
-        {"detail": "Input should be a valid string", "pointer": "/note"}
+        {"detail": "Input should be a valid string", "pointer": "#/note"}
     ]
     assert "13800138000" not in answer.text
 
@@ -269,9 +286,20 @@ async def test_a_body_that_is_no_json_is_malformed(client: httpx.AsyncClient, bo
 
 
 async def test_a_body_over_the_limit_is_refused(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/notes", json={"note": "x" * (2 * 1024 * 1024)})
+    read = 0
 
-    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(64):
+            read += 1
+            yield b" " * (1024 * 1024)
+
+    declared = await client.post("/notes", json={"note": "x" * (2 * 1024 * 1024)})
+    streamed = await client.post("/notes", content=chunks())
+
+    for answer in (declared, streamed):
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert read == 3
 
 
 async def test_g2_a_role_without_the_right_is_refused_and_changes_nothing(

@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hmac import digest
+from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -150,7 +151,8 @@ class Generic:
 
 
 def refusal(status: int, reason: str, *headers: tuple[str, str]) -> Refusal:
-    problem = {"type": "about:blank", "title": reason, "status": status, "code": f"hook_{reason}"}
+    title = HTTPStatus(status).phrase
+    problem = {"type": "about:blank", "title": title, "status": status, "code": f"hook_{reason}"}
     body = msgspec.json.encode(problem)
     return Refusal(Answer(status, body, "application/problem+json", headers), reason)
 

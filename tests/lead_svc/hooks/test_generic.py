@@ -208,7 +208,7 @@ def test_every_signed_part_is_protected(header: str, value: str) -> None:
     assert result.answer.content_type == "application/problem+json"
     assert json.loads(result.answer.body) == {
         "type": "about:blank",
-        "title": "signature",
+        "title": "Unauthorized",
         "status": 401,
         "code": "hook_signature",
     }
