@@ -64,6 +64,7 @@ class ChaosBrand:
     oceanengine_id: str
     oceanengine_secret: str
     endpoint_id: str
+    asset_id: str
 
     @property
     def tag(self) -> str:
@@ -131,6 +132,12 @@ async def open_chaos_brand(
                 "eventTypes": ["kos.lead.*", "kos.contact.*", "kos.deal.*"],
             },
         )
+        asset = await client.send(
+            "POST",
+            f"{urls.content}/assets?name=showroom.mp4&kind=video",
+            content=b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(2048),
+            media_type="video/mp4",
+        )
         ledger.note(
             "brand",
             tag,
@@ -152,4 +159,5 @@ async def open_chaos_brand(
             oceanengine_id=oceanengine["id"],
             oceanengine_secret=oceanengine_secret,
             endpoint_id=endpoint["id"],
+            asset_id=asset["id"],
         )

@@ -63,12 +63,15 @@ class Ledger:
         sent: bytes,
         send: Send,
         read: Read,
+        *,
+        once: bool = False,
         **facts: Any,
     ) -> Reading:
         """Send until it is answered, under the same key; write down all of it.
 
         `facts` are what the operation is meant to bring about. Without a key it is sent again
-        all the same: then the product promises to know the repeat by the content.
+        all the same: then the product promises to know the repeat by the content. `once` is for
+        reads, which are asked anew some other time.
         """
         self.number += 1
         operation = f"op-{self.number}"
@@ -80,7 +83,7 @@ class Ledger:
             reading, answer = await self._attempt(send, read, attempts)
             if answer is not None and reading.outcome is not None:
                 answers.append(answer)
-            if reading.outcome is not None or time.monotonic() > self.until:
+            if once or reading.outcome is not None or time.monotonic() > self.until:
                 break
             await asyncio.sleep(_PAUSE_SECONDS[min(len(attempts), 5) - 1])
         if reading.outcome == "ok" and key is not None and self.rng.random() < self.repeat_rate:

@@ -43,6 +43,8 @@ class Workload:
     known: dict[str, Json] = field(default_factory=dict)
     """Accepted leads that nothing was done with yet, by id."""
     won: list[str] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
+    """Offers that a seller has begun to answer."""
 
     async def run(self) -> None:
         """Act until `stopping` is set; each actor finishes what it is doing."""
@@ -190,11 +192,12 @@ class Workload:
         *,
         input_type: str | None = None,
         token: str | None = None,
+        key: str | None = None,
         **facts: Any,
     ) -> Reading:
-        """A GraphQL mutation under a key of its own."""
+        """A GraphQL mutation, under a key of its own unless one is given."""
         self.number += 1
-        key = f"{self.own.tag}-{kind}-{self.number}"
+        key = key or f"{self.own.tag}-{kind}-{self.number}"
         input_type = input_type or f"{verb[0].upper()}{verb[1:]}Input"
         document = (
             f"mutation($input: {input_type}!) {{ {verb}(input: $input) "
@@ -236,7 +239,7 @@ class Workload:
         def read(answer: httpx.Response) -> Reading:
             told = _json(answer)
             if answer.status_code != 200 or told is None or told.get("errors"):
-                return Reading("failed")
+                return Reading(None)
             return Reading("ok")
 
         found: list[Json] = []
@@ -247,7 +250,7 @@ class Workload:
                 found.append(answer.json()["data"])
             return reading
 
-        await self.ledger.run("query", self.own.tag, None, body, send, keep)
+        await self.ledger.run("query", self.own.tag, None, body, send, keep, once=True)
         return found[0] if found else None
 
     async def answer_offers(self) -> None:
@@ -259,6 +262,9 @@ class Workload:
             draw = self.rng.random()
             if draw > 0.9 or offer["lead"] is None or offer["staff"] is None:
                 continue
+            if offer["id"] in self.answered:
+                continue
+            self.answered.add(offer["id"])
             lead_id, staff_id = offer["lead"]["id"], offer["staff"]["id"]
             token = self.own.brand.seller_token(staff_id)
             if draw > 0.75:
@@ -337,21 +343,28 @@ class Workload:
         )
 
     async def add_persona(self) -> None:
-        name = self.own.canaries.word()
-        await self.mutate(
-            "persona",
-            "addPersona",
-            "Persona",
-            "id name",
-            {"kind": "TOPIC_EXPERT", "name": name},
-            name=name,
-        )
+        """A role; now and then another one follows under the same key, which must be refused."""
+        self.number += 1
+        key = f"{self.own.tag}-persona-{self.number}"
+        for kind in ("persona", "misuse"):
+            name = self.own.canaries.word()
+            done = await self.mutate(
+                kind,
+                "addPersona",
+                "Persona",
+                "id name",
+                {"kind": "TOPIC_EXPERT", "name": name},
+                key=key,
+                name=name,
+            )
+            if done.outcome != "ok" or self.rng.random() < 0.7:
+                return
 
     async def change_people(self) -> None:
-        """People come, are away for a while, or change store; accounts rest."""
+        """People come, are away for a while and return; accounts are restricted and freed."""
         staff = self.own.brand.staff
         someone = staff[self.rng.choice(sorted(staff))]
-        match self.rng.randrange(3):
+        match self.rng.randrange(4):
             case 0:
                 await self._hire()
             case 1:
@@ -369,6 +382,8 @@ class Workload:
                     },
                     staff_id=someone,
                 )
+            case 2:
+                await self._restrict()
             case _:
                 await self.mutate(
                     "return",
@@ -379,6 +394,31 @@ class Workload:
                     input_type="OnOne",
                     staff_id=someone,
                 )
+
+    async def _restrict(self) -> None:
+        """An account may not publish for a moment."""
+        data = await self.query("{ accounts(first: 50) { nodes { id status } } }")
+        ids = [each["id"] for each in data["accounts"]["nodes"]] if data else []
+        if not ids:
+            return
+        account_id = self.rng.choice(ids)
+        await self.mutate(
+            "restrict",
+            "restrictAccount",
+            "Account",
+            "id",
+            {"id": account_id, "reason": "complaint"},
+            input_type="OnOneWithReason",
+            account_id=account_id,
+        )
+        await self.mutate(
+            "activate",
+            "activateAccount",
+            "Account",
+            "id",
+            {"id": account_id},
+            account_id=account_id,
+        )
 
     async def _hire(self) -> None:
         data = await self.query("{ units(first: 20, kind: STORE) { nodes { id } } }")
@@ -438,6 +478,7 @@ class Workload:
                 "name": self.own.canaries.word(),
                 "mode": "CENTRAL_ENABLEMENT",
                 "templateId": template.result["id"],
+                "assetIds": [self.own.asset_id],
                 "slotValues": {"model": word},
                 "startsAt": at.isoformat(),
                 "endsAt": (at + timedelta(seconds=5)).isoformat(),

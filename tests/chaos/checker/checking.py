@@ -2,7 +2,17 @@
 
 from collections.abc import Callable, Iterable
 
-from tests.chaos.checker import events, stored, webhooks
+from tests.chaos.checker import (
+    answers,
+    audit,
+    calm,
+    canaries,
+    effects,
+    events,
+    projections,
+    stored,
+    webhooks,
+)
 from tests.chaos.checker.anomaly import Anomaly
 from tests.chaos.checker.evidence import Evidence
 
@@ -29,9 +39,25 @@ CHECKS: tuple[Check, ...] = (
     stored.acknowledged_is_stored,
     events.committed_is_announced,
     events.gapless,
+    effects.once_each,
+    effects.counted,
+    effects.in_order,
     events.announced_is_committed,
+    projections.projected,
+    answers.equal_bytes,
+    answers.one_effect,
+    answers.one_event_each,
+    answers.key_is_of_one_body,
     webhooks.delivered,
     webhooks.signed,
+    canaries.other_brands,
+    canaries.isolated,
+    canaries.personal_data,
+    calm.quiet,
+    calm.no_leak,
+    audit.chained,
+    audit.one_row_each,
+    audit.one_row_per_stage,
 )
 
 

@@ -37,6 +37,7 @@ class Sources:
     key_dir: Path
     traces: bytes = b""
     samples: Sequence[Sample] = field(default_factory=list)
+    published_twice: Sequence[Row] = field(default_factory=list)
     last_fault_at: float = 0.0
     settled_at: float | None = None
 
@@ -50,6 +51,7 @@ async def collect(sources: Sources) -> Evidence:
         logs={log.stem: log.read_text(errors="replace") for log in sources.log_dir.glob("*.log")},
         traces=sources.traces,
         samples=list(sources.samples),
+        published_twice=list(sources.published_twice),
         audit_keys={
             name: base64.b64decode((sources.key_dir / f"{name}-audit").read_text().strip())
             for name in SERVICES
@@ -62,6 +64,8 @@ async def collect(sources: Sources) -> Evidence:
         evidence.tables[service], evidence.journal[service] = await read_tables(
             sources.admin_url, service
         )
+        evidence.catalog += await read_catalog(sources.admin_url, service)
+    evidence.roles = await read_roles(sources.admin_url)
     evidence.records = await read_topics(sources.bootstrap)
     return evidence
 
@@ -133,6 +137,32 @@ async def read_tables(admin_url: str, service: str) -> tuple[dict[str, list[Row]
     finally:
         await connection.close()
     return tables, journal
+
+
+async def read_catalog(admin_url: str, service: str) -> list[Row]:
+    connection = await asyncpg.connect(database_url(admin_url, service))
+    try:
+        rows = await connection.fetch(
+            "select c.relname as name, c.relrowsecurity as is_enabled, "
+            "c.relforcerowsecurity as is_forced, exists (select from pg_attribute a "
+            "where a.attrelid = c.oid and a.attname = 'brand_id') as has_brand "
+            "from pg_class c where c.relkind in ('r', 'p') "
+            "and c.relnamespace = 'public'::regnamespace"
+        )
+    finally:
+        await connection.close()
+    return [{"service": service, **dict(row)} for row in rows]
+
+
+async def read_roles(admin_url: str) -> list[Row]:
+    connection = await asyncpg.connect(admin_url)
+    try:
+        rows = await connection.fetch(
+            "select rolname, rolsuper, rolbypassrls from pg_roles where rolname like 'kos\\_%'"
+        )
+    finally:
+        await connection.close()
+    return [dict(row) for row in rows]
 
 
 def database_url(admin_url: str, service: str) -> str:

@@ -132,6 +132,12 @@ class Evidence:
     traces: bytes = b""
     samples: list[Sample] = field(default_factory=list)
     audit_keys: dict[str, bytes] = field(default_factory=dict)
+    catalog: list[Row] = field(default_factory=list)
+    """Every table: `service name has_brand is_enabled is_forced` (row-level security)."""
+    roles: list[Row] = field(default_factory=list)
+    """The services' database roles: `rolname rolsuper rolbypassrls`."""
+    published_twice: list[Row] = field(default_factory=list)
+    """Texts that one account published more than once on a platform."""
     last_fault_at: float = 0.0
     settled_at: float | None = None
     """When everything that was under way had ended; None if it never did."""
