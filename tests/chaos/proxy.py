@@ -101,12 +101,11 @@ class Edge:
             return
         link = Link(writer, server_writer)
         self.links.add(link)
-        pumps = [
-            asyncio.create_task(self._pump(link, "up", reader, server_writer)),
-            asyncio.create_task(self._pump(link, "down", server_reader, writer)),
-        ]
         try:
-            await asyncio.gather(*pumps)
+            await asyncio.gather(
+                self._pump(link, "up", reader, server_writer),
+                self._pump(link, "down", server_reader, writer),
+            )
         finally:
             if not link.is_half_open:
                 self.links.discard(link)
@@ -128,18 +127,21 @@ class Edge:
             await self.open_ways[way].wait()
             if not link.is_half_open and sink.can_write_eof():
                 sink.write_eof()
-        except OSError:
+        except (OSError, RuntimeError):
+            # one side ended unasked (uvloop raises RuntimeError on a closed transport)
             if not link.is_half_open:
                 link.reset()
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """Close at once and with a reset, not in an orderly way."""
+    if writer.transport.is_closing():
+        return
     sock = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError, AttributeError):
+    # ValueError: uvloop's, for a socket that has just gone
+    with contextlib.suppress(OSError, ValueError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    with contextlib.suppress(OSError, RuntimeError):
-        writer.transport.abort()
+    writer.transport.abort()
 
 
 def obey(edges: dict[str, Edge], command: dict[str, Any]) -> dict[str, Any]:
