@@ -218,6 +218,7 @@ async def start(
     run_dir: Path,
     log: Path,
     settings: Mapping[str, str] | None = None,
+    ready_seconds: float = 30,
 ) -> KafkaBroker:
     """Start the broker on `data`, formatted first when it is new, and wait until it answers.
 
@@ -247,7 +248,7 @@ async def start(
     broker = KafkaBroker(child, port)
     try:
         await process.wait_for_port(child, port)
-        await _wait_until_registered(broker)
+        await _wait_until_registered(broker, ready_seconds)
     except BaseException:
         child.stop()
         raise
@@ -290,7 +291,7 @@ def _format(java: Sequence[str | Path], properties: Path) -> None:
         raise ServerFailed(f"Kafka could not format its folder: {done.stderr.strip()}")
 
 
-async def _wait_until_registered(broker: KafkaBroker, timeout_seconds: float = 30) -> None:
+async def _wait_until_registered(broker: KafkaBroker, timeout_seconds: float) -> None:
     """Return once the broker is registered with its controller: only then topics can be made."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:

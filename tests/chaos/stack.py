@@ -256,6 +256,8 @@ class ChaosStack:
             run_dir=self.settings.run_dir,
             log=self.settings.log_dir / "kafka.log",
             settings=self.kafka_settings,
+            # after a kill it has logs to recover, and the machine has much else to do
+            ready_seconds=READY_SECONDS,
         )
         self.children["kafka"] = broker.child
 
