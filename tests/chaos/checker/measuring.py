@@ -168,3 +168,21 @@ async def _advisory(connection: asyncpg.Connection) -> dict[str, int]:
         "group by 1 order by 1"
     )
     return {row[0]: row[1] for row in rows}
+
+
+async def lags(bootstrap: str) -> dict[str, int]:
+    """One look at the lags; raises while the broker does not answer."""
+    watch = Watch("", bootstrap)
+    try:
+        return await watch.lags()
+    finally:
+        await watch.close()
+
+
+async def open_work(admin_url: str) -> int | None:
+    """One look at what is under way; None while PostgreSQL does not answer."""
+    watch = Watch(admin_url, "")
+    try:
+        return await watch.open_work()
+    finally:
+        await watch.close()
