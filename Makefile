@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit bench chaos chaos-planted crash-points recovery
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment secrets bench chaos chaos-planted crash-points recovery
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo: setup ## play the main job again on the running stack
 test: setup ## all tests, on a PostgreSQL and a Kafka of their own
 	@$(BIN)/pytest
 
-check: lint types imports lock contracts test ## what CI runs
+check: lint types imports lock contracts deployment test ## what CI runs
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check
@@ -53,6 +53,12 @@ contracts: setup ## the committed GraphQL schema, OpenAPI and AsyncAPI documents
 	@$(BIN)/python -m content_svc openapi --check
 	@$(BIN)/python -m lead_svc openapi --check
 	@$(BIN)/python -m shared.contracts --check
+
+deployment: setup ## images, compose, chart, alerts: checked by the programs that read them
+	@$(BIN)/python -m deploy.checks
+
+secrets: setup ## make the secret files of docker-compose.yml, once
+	@$(BIN)/python -m deploy.docker.secrets
 
 audit: setup ## known vulnerabilities of the locked dependencies
 	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock

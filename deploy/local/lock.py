@@ -25,6 +25,7 @@ from deploy.local.settings import REPOSITORY
 LOCK = REPOSITORY / "requirements.lock"
 PROJECT = REPOSITORY / "pyproject.toml"
 IMAGE_LOCKS = REPOSITORY / "deploy" / "docker" / "locks"
+CHECKS = REPOSITORY / "deploy" / "checks"
 IMAGES = {
     "account_svc": "account",
     "content_svc": "content",
@@ -67,6 +68,8 @@ def list_locks() -> Iterator[Locked]:
     pins = f"--constraint={LOCK.name}"
     for image, extra in IMAGES.items():
         yield Locked(IMAGE_LOCKS / f"{image}.lock", (PROJECT.name, f"--extra={extra}", pins))
+    # programs, not libraries: what they depend on as packages is not used
+    yield Locked(CHECKS / "tools.lock", (str(CHECKS / "tools.in"), "--no-deps"))
 
 
 def main(write: bool = False) -> None:
