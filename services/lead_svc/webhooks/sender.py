@@ -34,6 +34,8 @@ from shared.sealing import Vault, unseal
 from shared.timers import Due
 from shared.tracing import current_traceparent, span
 
+_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+"""Of structured CloudEvents over HTTP; Standard Webhooks prescribes none."""
 _BATCH = 16
 _AT_ONCE = 8
 _ATTEMPT_SECONDS = 15
@@ -184,7 +186,7 @@ class Sender:
             f"webhook {delivery.event_type}", kind=SpanKind.PRODUCER, traceparent=traceparent
         ):
             headers = signing.sign(outgoing.secrets, str(delivery.event_id), now(), outgoing.body)
-            headers["content-type"] = "application/json"
+            headers["content-type"] = _CONTENT_TYPE
             current = current_traceparent()
             if current is not None:
                 headers["traceparent"] = current

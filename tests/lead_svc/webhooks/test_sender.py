@@ -81,6 +81,7 @@ async def test_l12_a_delivery_is_the_event_signed_with_the_endpoints_secret(
     [(headers, body)] = sink.requests
     verified = Webhook(secret).verify(body, headers)
     assert headers["webhook-id"] == str(received.event_id) == verified["id"]
+    assert headers["content-type"] == "application/cloudevents+json; charset=utf-8"
     assert verified["timestamp"] == verified["time"]
     assert verified["specversion"] == "1.0"
     assert verified["type"] == "kos.lead.declined.v1"
