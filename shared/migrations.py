@@ -146,6 +146,12 @@ def create_plumbing(service: str) -> None:
     op.execute(f"create policy every_brand on outbox to {relay} using (true)")
 
 
+def let_owner_rewrap(service: str) -> None:
+    """Let the owner, which serves no request, wrap the data keys of every brand anew."""
+    owner = f"kos_{service}_owner"
+    op.execute(f"create policy every_brand on data_key to {owner} using (true) with check (true)")
+
+
 def isolate(service: str, *tables: str) -> None:
     """Force row-level security by `brand_id` on new tables; let the api and the worker use them."""
     for table in tables:

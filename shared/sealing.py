@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import now
-from shared.settings import ServiceSettings, read_key
+from shared.settings import ServiceSettings, read_key, read_keys
 from shared.tables import DataKeyRow
 
 _VERSION = b"\x01"
@@ -92,7 +92,7 @@ def blind_index(index_key: bytes, brand_id: UUID, field: str, normal: str) -> by
 
 def open_vault(settings: ServiceSettings) -> "Vault":
     """The vault of a service, with the keys in the files that its settings name."""
-    key_encryption = LocalKeyEncryption({1: read_key(settings.kek_file)})
+    key_encryption = LocalKeyEncryption(read_keys(settings.kek_file))
     return Vault(key_encryption, read_key(settings.index_key_file))
 
 

@@ -1,6 +1,7 @@
-"""The command line that every service has: `api | worker | migrate | openapi [--check]`."""
+"""The command line of every service: `api | worker | migrate | rewrap | openapi [--check]`."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ import uvloop
 from fastapi import FastAPI
 
 from shared import migrations
-from shared.settings import MigrationSettings, read_settings
+from shared.rewrap import rewrap
+from shared.sealing import LocalKeyEncryption
+from shared.settings import MigrationSettings, RewrapSettings, read_keys, read_settings
 from shared.web.serving import serve
 from shared.worker import Build, S, run_worker
 
@@ -30,6 +33,7 @@ def run_service(
     commands.add_parser("api", help="serve HTTP")
     commands.add_parser("worker", help="relay, consume, do what is due")
     commands.add_parser("migrate", help="bring the database to the newest revision")
+    commands.add_parser("rewrap", help="wrap all data keys with the newest key-encryption key")
     openapi = commands.add_parser("openapi", help=f"write docs/api/{document_of(name).name}")
     openapi.add_argument("--check", action="store_true", help="fail if the file is out of date")
     arguments = parser.parse_args()
@@ -38,6 +42,12 @@ def run_service(
     if arguments.command == "migrate":
         owner = read_settings(MigrationSettings, prefix=f"{name.upper()}_")
         migrations.upgrade(name, owner.migration_database_url)
+        return 0
+    if arguments.command == "rewrap":
+        owner = read_settings(RewrapSettings, prefix=f"{name.upper()}_")
+        key_encryption = LocalKeyEncryption(read_keys(owner.kek_file))
+        count = asyncio.run(rewrap(owner.migration_database_url, key_encryption))
+        print(f"{count} data keys wrapped anew with version {key_encryption.current_version}")
         return 0
     settings = read_settings(settings_of)
     if arguments.command == "api":

@@ -48,6 +48,7 @@ class ServiceSettings(ProcessSettings):
     worker_database_url: str
     relay_database_url: str
     kek_file: Path
+    """One `VERSION:KEY` a line; the highest version seals, the others still open."""
     index_key_file: Path
     audit_key_file: Path
 
@@ -56,6 +57,12 @@ class MigrationSettings(BaseSettings):
     """All that `migrate` needs: of the role that owns the tables and that nothing else is."""
 
     migration_database_url: str
+
+
+class RewrapSettings(MigrationSettings):
+    """What `rewrap` needs."""
+
+    kek_file: Path
 
 
 S = TypeVar("S", bound=BaseSettings)
@@ -72,9 +79,33 @@ def read_settings(settings_of: type[S], *, prefix: str | None = None) -> S:
 
 def read_key(path: Path) -> bytes:
     """The 32 bytes a key file holds as base64; ValueError names the file, never its content."""
+    return _decode(_read(path), path)
+
+
+def read_keys(path: Path) -> dict[int, bytes]:
+    """The keys of a file by version: a `VERSION:KEY` per line, or one bare key, version 1."""
+    keys: dict[int, bytes] = {}
+    for line in _read(path).split():
+        version, _, key = line.rpartition(":")
+        if version and not version.isdecimal():
+            raise ValueError(f"key file {path}: a version is a number")
+        keys[int(version or 1)] = _decode(key, path)
+    if not keys:
+        raise ValueError(f"key file {path} is empty")
+    return keys
+
+
+def _read(path: Path) -> str:
     try:
-        key = base64.b64decode(path.read_text().strip(), validate=True)
-    except (OSError, binascii.Error) as error:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ValueError(f"key file {path} is not readable") from error
+
+
+def _decode(text: str, path: Path) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
         raise ValueError(f"key file {path} is not readable base64") from error
     if len(key) != 32:
         raise ValueError(f"key file {path} must hold 32 bytes as base64, not {len(key)}")

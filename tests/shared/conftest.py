@@ -16,7 +16,7 @@ from deploy.local.databases import ServiceUrls
 from deploy.local.postgres import PostgresServer
 from shared.database import Sessions, create_engine, create_sessions
 from shared.ids import uuid7
-from shared.migrations import create_plumbing, isolate
+from shared.migrations import create_plumbing, isolate, let_owner_rewrap
 
 AUDIT_KEY = bytes(range(32))
 
@@ -34,6 +34,7 @@ class Plumbing:
 def _create_tables(connection: Connection) -> None:
     with Operations.context(MigrationContext.configure(connection)):
         create_plumbing("account")
+        let_owner_rewrap("account")
         connection.exec_driver_sql(
             "create table seen (position bigint generated always as identity primary key, "
             "brand_id uuid not null, key text not null, version bigint not null, note text)"
