@@ -18,6 +18,7 @@ import asyncpg
 from deploy.local.demo import brand as demo_brand
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.evidence import SERVICES
+from tests.chaos.checker.typeid import typed
 from tests.chaos.ledger import Reading
 from tests.chaos.workload import Workload
 
@@ -96,7 +97,7 @@ class LeadFlow:
         await _until(source_id, lambda: self._no_offer(source_id, offers))
         offer = offers[0]
         lead_id, offer_id, staff_id = (
-            f"{prefix}_{_base32(offer[name])}"
+            typed(prefix, offer[name])
             for prefix, name in (("lead", "lead_id"), ("offer", "id"), ("staff", "staff_id"))
         )
         accepted = await load.mutate(
@@ -259,10 +260,3 @@ async def _until(what: str, missing: Callable[[], Awaitable[str]]) -> None:
 def _require(reading: Reading, what: str) -> None:
     if reading.outcome != "ok":
         raise NotDone(f"{what} was answered {reading.outcome}: {reading.result}")
-
-
-def _base32(row_id: UUID) -> str:
-    """The suffix of a typed id (TypeID 0.3)."""
-    letters = "0123456789abcdefghjkmnpqrstvwxyz"
-    number = row_id.int
-    return "".join(letters[(number >> (5 * place)) & 31] for place in range(25, -1, -1))

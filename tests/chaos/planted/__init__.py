@@ -1,6 +1,6 @@
 """Bugs that are put into the product from outside, to see that the checker finds each.
 
-One file per bug: what it is, the texts it replaces, the faults that bring it out.
+One file per bug in `bugs/`: what it is, the texts it replaces, the trouble that brings it out.
 """
 
 import importlib
@@ -13,13 +13,16 @@ from tests.chaos.inject.edits import Edit
 
 Trouble = Literal[
     "none",
-    "kill consumers",
-    "restart postgres",
-    "kill relays",
-    "second worker",
-    "lose a broker",
+    "slow workers killed",
+    "connections of workers reset",
+    "slow apis",
+    "a second worker",
+    "two changes at a time",
+    "apis killed",
+    "subscriber fails",
+    "a broker lost",
 ]
-"""The faults that go with the workload of a bug's run; `tests.chaos.planted.run` makes them."""
+"""What goes with the load of a bug's run: see `tests.chaos.planted.troubles`."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,6 @@ class Planted:
     edits: tuple[Edit, ...]
     breaks: frozenset[str]
     trouble: Trouble = "none"
-    statements: tuple[str, ...] = ()
-    """What the bug's author would have had to change in the databases."""
 
 
 def find_planted(name: str) -> Planted:

@@ -13,5 +13,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I2"}),
-    trouble="lose a broker",
+    trouble="a broker lost",
 )

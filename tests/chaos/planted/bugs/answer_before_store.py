@@ -16,5 +16,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I1"}),
-    trouble="kill relays",
+    trouble="apis killed",
 )

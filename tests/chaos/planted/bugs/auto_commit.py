@@ -13,5 +13,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I2", "I4", "I7", "I12"}),
-    trouble="kill consumers",
+    trouble="slow workers killed",
 )

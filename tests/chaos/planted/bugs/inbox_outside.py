@@ -18,5 +18,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I4", "I7", "I12"}),
-    trouble="kill consumers",
+    trouble="slow workers killed",
 )

@@ -28,5 +28,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I4", "I14"}),
-    trouble="kill relays",
+    trouble="slow workers killed",
 )

@@ -14,4 +14,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I3", "I7"}),
+    trouble="two changes at a time",
 )

@@ -13,5 +13,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I4", "I7", "I12"}),
-    trouble="restart postgres",
+    trouble="connections of workers reset",
 )

@@ -30,4 +30,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I2", "I12"}),
+    trouble="slow apis",
 )

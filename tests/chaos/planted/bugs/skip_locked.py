@@ -7,6 +7,11 @@ BUG = Planted(
     says="several relays share the outbox by SKIP LOCKED",
     edits=(
         Edit(
+            "shared.migrations",
+            'op.execute(f"grant select, delete on outbox to {relay}")',
+            'op.execute(f"grant select, update, delete on outbox to {relay}")',
+        ),
+        Edit(
             "shared.relay",
             'await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK)',
             'await connection.fetchval("select $1::int > 0", _LOCK)',
@@ -24,6 +29,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I3"}),
-    trouble="second worker",
-    statements=("grant update on outbox to kos_{service}_relay",),
+    trouble="a second worker",
 )

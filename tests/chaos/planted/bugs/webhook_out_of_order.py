@@ -13,4 +13,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I9"}),
+    trouble="subscriber fails",
 )

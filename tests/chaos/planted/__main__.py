@@ -1,0 +1,141 @@
+"""Every planted bug against load, trouble and checker: `python -m tests.chaos.planted [NAME…]`.
+
+Exit code 1 if the checker does not find one of them, or finds something without one.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deploy.local.demo.client import DemoFailed
+from deploy.local.parts import Part
+from tests.chaos.checker import Anomaly
+from tests.chaos.planted import brokers, find_planted, list_planted
+from tests.chaos.planted.troubles import TROUBLES, all_of_them
+from tests.chaos.run import Options, run
+from tests.conftest import reachable_folder
+
+CONTROL = "none"
+_MODULES = ("account_svc", "content_svc", "lead_svc", "gateway", "tests.shared.relay_process")
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`anomalies` is None when the run did not come to a judgement."""
+
+    name: str
+    wanted: frozenset[str]
+    anomalies: list[Anomaly] | None
+    seconds: float
+
+    @property
+    def names(self) -> Counter[str]:
+        return Counter(anomaly.name for anomaly in self.anomalies or ())
+
+    @property
+    def is_right(self) -> bool:
+        if self.anomalies is None:
+            return False
+        if self.name == CONTROL:
+            return not self.anomalies
+        return bool(self.names.keys() & self.wanted)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.planted", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"bugs, or {CONTROL} for the run without one")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="folder to leave data and logs in")
+    arguments = parser.parse_args()
+    verdicts = []
+    for name in arguments.names or [CONTROL, *list_planted()]:
+        verdict = judge(name, arguments.seed, arguments.keep)
+        verdicts.append(verdict)
+        print(line(verdict), flush=True)
+        for anomaly in examples(verdict):
+            print(f"    {str(anomaly)[:240]}", flush=True)
+    print()
+    print(f"{'bug':<22} {'seconds':>7}  found")
+    for verdict in verdicts:
+        print(line(verdict))
+    return 0 if all(verdict.is_right for verdict in verdicts) else 1
+
+
+def judge(name: str, seed: int, keep: Path | None) -> Verdict:
+    began = time.monotonic()
+    wanted = frozenset[str]() if name == CONTROL else find_planted(name).breaks
+    anomalies: list[Anomaly] | None = None
+    try:
+        if keep is not None:
+            home = keep / name
+            home.mkdir(parents=True)
+            anomalies = _run(name, seed, home)
+        else:
+            with reachable_folder() as home:
+                anomalies = _run(name, seed, home)
+    except (DemoFailed, AssertionError, ExceptionGroup) as error:
+        print(f"{name}: {error!r}", file=sys.stderr)
+    return Verdict(name, wanted, anomalies, time.monotonic() - began)
+
+
+def _run(name: str, seed: int, home: Path) -> list[Anomaly]:
+    anomalies: list[Anomaly] = []
+    if name == CONTROL or find_planted(name).trouble == "a broker lost":
+        (home / "cluster").mkdir()
+        anomalies += asyncio.run(brokers.run(home / "cluster", plant(name)))
+        if name != CONTROL:
+            return anomalies
+    options = Options(
+        seed=seed,
+        seconds=15,
+        rate=3.0,
+        stores_per_region=1,
+        trouble=all_of_them if name == CONTROL else TROUBLES[find_planted(name).trouble],
+        drain_seconds=35,
+        settle_seconds=60 if name == CONTROL else 20,
+        rewrite=plant(name),
+    )
+    result = asyncio.run(run(options, home, lambda _: None))
+    return anomalies + result.anomalies
+
+
+def plant(name: str) -> Callable[[Part], Part]:
+    """Starts the product's processes with the bug in them."""
+
+    def with_bug(part: Part) -> Part:
+        python, flag, module, *rest = part.command
+        if name == CONTROL or module not in _MODULES:
+            return part
+        inject = ["tests.chaos.inject", f"planted={name}", module]
+        return replace(part, command=[python, flag, *inject, *rest])
+
+    return with_bug
+
+
+def line(verdict: Verdict) -> str:
+    if verdict.anomalies is None:
+        found = "NOT JUDGED"
+    else:
+        shown = sorted(verdict.names.items(), key=lambda each: int(each[0][1:]))
+        found = ", ".join(f"{name} x{count}" for name, count in shown) or "nothing"
+    mark = "" if verdict.is_right else "   <- WRONG"
+    return f"{verdict.name:<22} {verdict.seconds:7.0f}  {found}{mark}"
+
+
+def examples(verdict: Verdict) -> Iterator[Anomaly]:
+    """One or two of each name, so that a person sees what the checker saw."""
+    seen: Counter[str] = Counter()
+    for anomaly in verdict.anomalies or ():
+        seen[anomaly.name] += 1
+        if seen[anomaly.name] <= _EXAMPLES:
+            yield anomaly
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Faults, and load where it takes a special one, that bring a kind of bug out for certain.
+
+A window of a millisecond is not left to luck: a slow connection makes it seconds wide.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from deploy.local.process import find_free_port
+from tests.chaos.faults import Fault
+from tests.chaos.injection import Injector
+from tests.chaos.planted import Trouble
+from tests.chaos.run import Trouble as Make
+from tests.chaos.workload import Workload
+
+WORKERS = ("account_worker", "content_worker", "lead_worker")
+APIS = ("account", "content", "lead")
+SECOND = "lead_worker_1"
+
+
+async def slow_workers_killed(injector: Injector, _: list[Workload]) -> None:
+    """Workers die between the steps of taking in an event, which take a second each."""
+    await injector.run(
+        [
+            *(Fault(2, 5, "delay", f"{name}-postgres", (("by", 0.1),)) for name in WORKERS),
+            *(Fault(4, 0, "kill", name) for name in WORKERS),
+            *(Fault(9, 4, "delay", f"{name}-kafka", (("by", 0.5),)) for name in WORKERS),
+            *(Fault(11, 0, "kill", name) for name in WORKERS),
+        ]
+    )
+
+
+async def connections_reset(injector: Injector, _: list[Workload]) -> None:
+    """The database's connections break in the middle of events; no process dies."""
+    await injector.run(
+        [
+            *(Fault(2, 7, "delay", f"{name}-postgres", (("by", 0.03),)) for name in WORKERS),
+            *(Fault(at, 0, "reset", f"{name}-postgres") for at in (4, 6, 8) for name in WORKERS),
+        ]
+    )
+
+
+async def slow_apis(injector: Injector, _: list[Workload]) -> None:
+    """Requests keep their transactions open while those of the workers come and go."""
+    await injector.run([Fault(2, 9, "delay", f"{name}-postgres", (("by", 0.1),)) for name in APIS])
+
+
+async def second_worker(injector: Injector, _: list[Workload]) -> None:
+    """Two workers of one service, of which one is slow to reach Kafka."""
+    stack = injector.stack
+    first = stack.parts["lead_worker"]
+    port = find_free_port()
+    direct = first.env | {
+        "LEAD_WORKER_ORDINAL": "1",
+        "LEAD_WORKER_PORT": str(port),
+        "LEAD_KAFKA_BOOTSTRAP": stack.settings.bootstrap,
+    }
+    stack.parts[SECOND] = replace(first, name=SECOND, env=direct, port=port)
+    await stack.start_second_worker("lead")
+    await injector.run([Fault(4, 10, "delay", "lead_worker-kafka", (("by", 0.3),))])
+    await stack.stop_part(SECOND)
+
+
+async def two_changes_at_a_time(injector: Injector, workloads: list[Workload]) -> None:
+    """Two requests move one contact to its next stage at the same moment."""
+    await asyncio.sleep(5)
+    await asyncio.gather(
+        injector.run([Fault(0, 6, "delay", "lead-postgres", (("by", 0.05),))]),
+        *(_move_together(workload) for workload in workloads),
+    )
+
+
+async def _move_together(workload: Workload) -> None:
+    data = await workload.query("{ contacts(first: 20) { nodes { id stage } } }")
+    assert data is not None
+    ids = [each["id"] for each in data["contacts"]["nodes"] if each["stage"] == "INTENT"]
+    await asyncio.gather(
+        *(
+            workload.mutate(
+                "stage",
+                "moveContactStage",
+                "Contact",
+                "id",
+                {"id": contact_id, "stage": "ADVICE"},
+                contact_id=contact_id,
+                stage="advice",
+            )
+            for contact_id in ids[:4]
+            for _ in range(2)
+        )
+    )
+
+
+async def apis_killed(injector: Injector, _: list[Workload]) -> None:
+    await injector.run([Fault(at, 0, "kill", "lead") for at in (3, 7, 11)])
+
+
+async def subscriber_fails(injector: Injector, _: list[Workload]) -> None:
+    answers = (("answer", "server_error"), ("share", 0.5))
+    await injector.run([Fault(2, 8, "sink", "sink", answers)])
+
+
+async def nothing(_: Injector, __: list[Workload]) -> None:
+    await asyncio.sleep(8)
+
+
+async def all_of_them(injector: Injector, workloads: list[Workload]) -> None:
+    """For the run without a bug: what brings the bugs out must not look like one."""
+    for make in (
+        slow_workers_killed,
+        connections_reset,
+        slow_apis,
+        second_worker,
+        two_changes_at_a_time,
+        apis_killed,
+        subscriber_fails,
+    ):
+        await make(injector, workloads)
+
+
+TROUBLES: dict[Trouble, Make] = {
+    "none": nothing,
+    "slow workers killed": slow_workers_killed,
+    "connections of workers reset": connections_reset,
+    "slow apis": slow_apis,
+    "a second worker": second_worker,
+    "two changes at a time": two_changes_at_a_time,
+    "apis killed": apis_killed,
+    "subscriber fails": subscriber_fails,
+}
