@@ -3,9 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.chaos.crashpoints.control import (
@@ -48,6 +48,8 @@ class Lane:
     folder: Path
     processes: Sequence[str]
     flow: Flow
+    restart: Callable[[str], None]
+    """Kill a process and have it started again."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def record(self, *, most: int) -> list[tuple[Point, int]]:
@@ -85,32 +87,57 @@ class Lane:
             give(self.folder, process, Order(next(self.numbers)))
 
     async def try_all(self, stops: Sequence[Stop], say: Say) -> list[Outcome]:
-        outcomes = []
-        for number, stop in enumerate(stops, 1):
-            outcome = await self.attempt(stop)
-            outcomes.append(outcome)
-            mark = outcome.failure or ("held" if outcome.was_hit else "not reached")
-            say(f"{self.name} {number}/{len(stops)} {outcome.seconds:4.1f} s {mark}: {stop}")
+        """Every stop; each process of the lane has one in a play of the flow, so that several die
+        in it. What breaks a play counts for every stop of it."""
+        waiting = {
+            process: deque(stop for stop in stops if stop.point.process == process)
+            for process in self.processes
+        }
+        outcomes: list[Outcome] = []
+        while any(waiting.values()):
+            together = [queue.popleft() for queue in waiting.values() if queue]
+            found = await self._attempt(together)
+            for outcome in found:
+                if not outcome.was_hit and outcome.failure is None:
+                    outcome = await self._again(outcome)  # noqa: PLW2901
+                outcomes.append(outcome)
+                mark = outcome.failure or ("held" if outcome.was_hit else "not reached")
+                say(
+                    f"{self.name} {len(outcomes)}/{len(stops)} {outcome.seconds:4.1f} s "
+                    f"{mark}: {outcome.stop}"
+                )
         self.disarm()
         return outcomes
 
-    async def attempt(self, stop: Stop) -> Outcome:
-        """Play the flow with the stop; again if it went by without reaching the point."""
+    async def _again(self, outcome: Outcome) -> Outcome:
+        made = list(outcome.made)
+        for _ in range(_TRIES - 1):
+            # some I/O is done once in a connection's life
+            self.restart(outcome.stop.point.process)
+            (again,) = await self._attempt([outcome.stop])
+            made += again.made
+            if again.was_hit or again.failure is not None:
+                break
+        return replace(again, made=made)
+
+    async def _attempt(self, stops: Sequence[Stop]) -> list[Outcome]:
+        """Play the flow with these stops, of different processes."""
         began = time.monotonic()
+        orders = [Order(next(self.numbers), stop=stop) for stop in stops]
+        for order, stop in zip(orders, stops, strict=True):
+            give(self.folder, stop.point.process, order)
         made: list[str] = []
         failure = None
-        hit = False
-        for _ in range(_TRIES):
-            order = Order(next(self.numbers), stop=stop)
-            give(self.folder, stop.point.process, order)
-            try:
-                made += await self.flow.play()
-            except NotDone as error:
-                failure = str(error)
-            hit = await self._is_hit(order)
-            if hit or failure:
-                break
-        return Outcome(stop, time.monotonic() - began, hit, made, failure)
+        try:
+            made = await self.flow.play()
+        except NotDone as error:
+            failure = str(error)
+        hits = [await self._is_hit(order) for order in orders]
+        seconds = time.monotonic() - began
+        return [
+            Outcome(stop, seconds, hit, made, failure)
+            for stop, hit in zip(stops, hits, strict=True)
+        ]
 
     async def _is_hit(self, order: Order) -> bool:
         assert order.stop is not None
@@ -118,6 +145,7 @@ class Lane:
         end = time.monotonic() + _LATE_SECONDS
         while not was_hit(self.folder, process, order) and time.monotonic() < end:
             await asyncio.sleep(0.02)
+        give(self.folder, process, Order(next(self.numbers)))
         return was_hit(self.folder, process, order)
 
 

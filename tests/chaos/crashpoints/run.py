@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
+import psutil
 
 from deploy.local.parts import Part
 from tests.chaos.brands import ChaosBrand, open_chaos_brand
@@ -104,9 +105,15 @@ async def run(options: Options, home: Path, say: Say) -> Result:
         posters = await _open_brand(stack, "points2", 1, ledger, opened)
         campaigns = CampaignFlow(tables, _workload(posters, ledger))
         await campaigns.prepare()
+        leads = LeadFlow(tables, _workload(sellers, ledger))
+
+        def restart(name: str) -> None:
+            for child in psutil.Process(stack.pid(name)).children():
+                child.kill()
+
         lanes = [
-            Lane("lead", folder, LEAD_PROCESSES, LeadFlow(tables, _workload(sellers, ledger))),
-            Lane("campaign", folder, CAMPAIGN_PROCESSES, campaigns),
+            Lane("lead", folder, LEAD_PROCESSES, leads, restart),
+            Lane("campaign", folder, CAMPAIGN_PROCESSES, campaigns, restart),
         ]
         say("recording the points")
         # one after the other, or the one's consumers would be taken for the other's
