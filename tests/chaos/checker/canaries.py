@@ -88,6 +88,19 @@ def isolated(evidence: Evidence) -> Iterable[Anomaly]:
             yield Anomaly("I10", f"role {role['rolname']} passes row-level security")
 
 
+def begun_in_no_brand(evidence: Evidence) -> Iterable[Anomaly]:
+    """I10: no transaction begins in the brand of the one that had its connection before.
+
+    The inbox is written before any brand is entered: what is set then is a remainder.
+    """
+    for rows in evidence.journal.values():
+        for row in rows:
+            if row["place"] == "inbox" and row["brand"] is not None:
+                yield Anomaly(
+                    "I10", f"{row['consumer']} began to take in {row['event_id']} as {row['brand']}"
+                )
+
+
 def personal_data(evidence: Evidence) -> Iterable[Anomaly]:
     """I11: no plain name, phone or WeChat id in topics, tables, webhooks, logs, spans, errors."""
     index = index_of(evidence)

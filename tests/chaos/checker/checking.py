@@ -52,6 +52,7 @@ CHECKS: tuple[Check, ...] = (
     webhooks.signed,
     canaries.other_brands,
     canaries.isolated,
+    canaries.begun_in_no_brand,
     canaries.personal_data,
     calm.quiet,
     calm.no_leak,

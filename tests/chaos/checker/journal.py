@@ -1,7 +1,8 @@
 """What consumers write to their plumbing, noted by triggers that are put in from outside.
 
 A note is written in the transaction that it is about: it stays if and only if that commits. So the
-journal tells which inbox row, head and parked row belong together, which the rows alone do not.
+journal tells which inbox row, head and parked row belong together, which the rows alone do not, and
+in whose brand the transaction was.
 """
 
 import asyncpg
@@ -20,15 +21,18 @@ create table if not exists chaos.journal (
   consumer text not null,
   event_id uuid,
   key text,
-  version bigint);
+  version bigint,
+  brand text);
 create or replace function chaos.note() returns trigger
 language plpgsql security definer set search_path = chaos as $$
 declare
   line jsonb := to_jsonb(case when tg_op = 'DELETE' then old else new end);
 begin
-  insert into chaos.journal (transaction, at, place, change, consumer, event_id, key, version)
+  insert into chaos.journal
+    (transaction, at, place, change, consumer, event_id, key, version, brand)
   values (pg_current_xact_id(), clock_timestamp(), tg_table_name, lower(tg_op),
-    line->>'consumer', (line->>'event_id')::uuid, line->>'key', (line->>'version')::bigint);
+    line->>'consumer', (line->>'event_id')::uuid, line->>'key', (line->>'version')::bigint,
+    nullif(current_setting('app.brand', true), ''));
   return null;
 end $$;
 create or replace trigger chaos_note after insert on inbox

@@ -132,7 +132,12 @@ def notes(consumer: str, records: list[Record], transaction: int) -> list[Row]:
     rows: list[Row] = []
     for each in records:
         transaction += 1
-        common = {"transaction": transaction, "consumer": consumer, "change": "insert"}
+        common = {
+            "transaction": transaction,
+            "consumer": consumer,
+            "change": "insert",
+            "brand": None,
+        }
         rows += [
             {**common, "place": "inbox", "event_id": each.event_id, "key": None, "version": None},
             {

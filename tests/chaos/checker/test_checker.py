@@ -8,6 +8,7 @@ import pytest
 from tests.chaos.checker import INVARIANTS, check
 from tests.chaos.checker.evidence import Evidence
 from tests.chaos.checker.story import (
+    BRAND,
     DEAL,
     LEAD,
     PERSON,
@@ -174,6 +175,10 @@ def passes_policies(evidence: Evidence) -> None:
     evidence.roles[0]["rolbypassrls"] = True
 
 
+def begun_in_a_brand(evidence: Evidence) -> None:
+    evidence.journal["lead"][0]["brand"] = str(BRAND)
+
+
 def plain_in_log(evidence: Evidence) -> None:
     evidence.logs["lead"] = f"lead of {PERSON[0]} stored"
 
@@ -279,6 +284,7 @@ CASES: list[tuple[str, Spoil]] = [
     ("I10", row_of_another_brand),
     ("I10", not_forced),
     ("I10", passes_policies),
+    ("I10", begun_in_a_brand),
     ("I11", plain_in_log),
     ("I11", plain_in_row),
     ("I11", plain_in_event),
