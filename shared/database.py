@@ -59,6 +59,10 @@ _DRIVER_LOST = asyncpg.InternalClientError | asyncpg.InterfaceError
 
 Sessions = async_sessionmaker[AsyncSession]
 
+_COMMAND_SECONDS = 12.0
+"""A little more than `statement_timeout`, which nobody keeps when the server has gone silently:
+without it a statement on a half-open connection waits for ever."""
+
 _TIMEOUTS = {
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "15s",
@@ -84,6 +88,7 @@ def create_engine(url: str, *, pool_size: int = 5, application: str = "kos") -> 
         pool_timeout=5,
         connect_args={
             "timeout": 5,
+            "command_timeout": _COMMAND_SECONDS,
             "server_settings": {**_TIMEOUTS, "application_name": application},
         },
     )
