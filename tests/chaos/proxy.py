@@ -21,6 +21,8 @@ import uvloop
 Way = Literal["up", "down"]
 """`up` runs from the client of an edge to its server."""
 
+Side = Literal["client", "server"]
+
 WAYS: tuple[Way, ...] = ("up", "down")
 _CHUNK = 65_536
 _RESET = struct.pack("ii", 1, 0)
@@ -32,8 +34,8 @@ class Link:
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
-    is_half_open: bool = False
-    """One side is gone and the other was not told."""
+    gone: Side | None = None
+    """The side that went without the other being told."""
 
     def reset(self) -> None:
         for writer in (self.client, self.server):
@@ -72,23 +74,27 @@ class Edge:
         for way in ways:
             self.open_ways[way].clear()
 
-    def leave_half_open(self, gone: Literal["client", "server"]) -> None:
-        """One side of every connection is gone and the other hears nothing of it until `heal`.
+    def leave_half_open(self, gone: Side) -> None:
+        """One side of every connection is gone, and the other hears nothing of it.
 
         New connections are not affected.
         """
         for link in list(self.links):
-            if not link.is_half_open:
-                link.is_half_open = True
+            if link.gone is None:
+                link.gone = gone
                 reset(link.client if gone == "client" else link.server)
 
     def heal(self) -> None:
-        """Undo every fault; whoever still holds a half-open connection now hears of its end."""
+        """Undo every fault.
+
+        A server whose client is gone now hears of it, as keep-alive probes would tell it (this
+        kernel answers them). A client whose server is gone never does: it must not wait for ever.
+        """
         self.delay_seconds = 0.0
         for way in WAYS:
             self.open_ways[way].set()
         for link in list(self.links):
-            if link.is_half_open:
+            if link.gone == "client":
                 link.reset()
                 self.links.discard(link)
 
@@ -107,7 +113,7 @@ class Edge:
                 self._pump(link, "down", server_reader, writer),
             )
         finally:
-            if not link.is_half_open:
+            if link.gone is None:
                 self.links.discard(link)
                 writer.close()
                 server_writer.close()
@@ -120,16 +126,16 @@ class Edge:
                 await self.open_ways[way].wait()
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
-                if link.is_half_open:
+                if link.gone is not None:
                     return
                 sink.write(data)
                 await sink.drain()
             await self.open_ways[way].wait()
-            if not link.is_half_open and sink.can_write_eof():
+            if link.gone is None and sink.can_write_eof():
                 sink.write_eof()
         except (OSError, RuntimeError):
             # one side ended unasked (uvloop raises RuntimeError on a closed transport)
-            if not link.is_half_open:
+            if link.gone is None:
                 link.reset()
 
 

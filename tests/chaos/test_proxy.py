@@ -98,23 +98,40 @@ async def test_cut_holds_what_is_sent_until_it_heals(
         writer.close()
 
 
-async def test_half_open_connection_is_silent_until_it_heals(
+async def test_client_never_hears_of_a_server_that_is_gone(free_port: Callable[[], int]) -> None:
+    async with through_edge(free_port) as (edge, accepted):
+        reader, writer = await dial(edge)
+        await say(reader, writer)
+        edge.leave_half_open("server")
+        await until_closing(accepted[0])
+        await hear_nothing(reader, writer, b"hello")
+        other_reader, other_writer = await dial(edge)
+        assert await say(other_reader, other_writer) == b"hello"
+        edge.heal()
+        await hear_nothing(reader, writer, b"hello")
+        writer.close()
+        other_writer.close()
+
+
+async def test_server_hears_of_a_client_that_is_gone_when_it_heals(
     free_port: Callable[[], int],
 ) -> None:
     async with through_edge(free_port) as (edge, accepted):
         reader, writer = await dial(edge)
         await say(reader, writer)
-        edge.leave_half_open("server")
-        await asyncio.sleep(0.05)
-        assert accepted[0].is_closing()
-        await hear_nothing(reader, writer, b"hello")
-        other_reader, other_writer = await dial(edge)
-        assert await say(other_reader, other_writer) == b"hello"
-        edge.heal()
+        edge.leave_half_open("client")
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(reader.read(1), SOON)
+        assert not accepted[0].is_closing()
+        edge.heal()
+        await until_closing(accepted[0])
         writer.close()
-        other_writer.close()
+
+
+async def until_closing(writer: asyncio.StreamWriter) -> None:
+    async with asyncio.timeout(SOON):
+        while not writer.is_closing():
+            await asyncio.sleep(0.01)
 
 
 async def test_delay_takes_its_time_both_ways(free_port: Callable[[], int]) -> None:
