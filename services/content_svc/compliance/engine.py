@@ -13,6 +13,7 @@ from content_svc.compliance.detectors import Reading
 from content_svc.compliance.identity import Label, carried_labels
 from content_svc.compliance.pack import Clause, Excuse, Pack, Pattern, Verdict
 
+_BLANK = "□"
 _CLAUSE_BREAKS = ",。!?;\n"
 _SENTENCE_BREAKS = "。!?;\n"
 
@@ -246,7 +247,10 @@ def _excuses(excuse: Excuse, hit: _Hit, reading: Reading, context: Context) -> b
             for regex in excuse.regexes
             for match in regex.finditer(sentence)
         )
-    found = (regex.search(_window(row.scope, row.reach, hit, reading)) for regex in excuse.regexes)
+    window = _window(row.scope, row.reach, hit, reading)
+    if excuse.overlooked is not None:
+        window = excuse.overlooked.sub(lambda match: _BLANK * len(match[0]), window)
+    found = (regex.search(window) for regex in excuse.regexes)
     return all(found) if row.all_of else any(found)
 
 

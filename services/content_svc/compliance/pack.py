@@ -93,6 +93,8 @@ class ExceptionRow(_Row):
     patterns: tuple[str, ...] = ()
     all_of: bool = False
     """Every pattern must be found, not just one."""
+    overlook: tuple[str, ...] = ()
+    """Words in which the patterns are not looked for: 非常 does not deny, though 非 does."""
     platforms: tuple[str, ...] = ()
     industries: tuple[str, ...] = ()
 
@@ -103,6 +105,7 @@ class Excuse:
 
     row: ExceptionRow
     regexes: tuple[Any, ...]
+    overlooked: Any | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +246,8 @@ class _Compiler:
             regexes = [self._regex(pattern, row.name, "patterns") for pattern in row.patterns]
             if regexes and not row.all_of:
                 regexes = [self._any(row.patterns, row.name, "patterns")]
-            excuses[row.name] = Excuse(row, tuple(regexes))
+            overlooked = self._any(row.overlook, row.name, "overlook") if row.overlook else None
+            excuses[row.name] = Excuse(row, tuple(regexes), overlooked)
         return excuses
 
     def _fail(self, rule: str, field: str, problem: str) -> PackError:
