@@ -29,6 +29,8 @@ SERVICE_TOKEN_SECONDS = 120
 _SERVICE_TYPE = "kos-service+jwt"
 _ACCESS_TYPE = "at+jwt"
 _REFETCH_SECONDS = 60
+_SKEW_SECONDS = 60
+"""How far the issuer's clock may be ahead of ours; an expired token is expired all the same."""
 
 log = structlog.get_logger(__name__)
 
@@ -193,8 +195,22 @@ def _texts(value: object) -> list[str]:
     return [_text(item) for item in value]
 
 
+class _Claims(jwt.JWTClaimsRegistry):
+    """Clocks of two machines differ: a token from the near future is one from now."""
+
+    def validate_iat(self, value: object) -> None:
+        super().validate_iat(self._unskewed(value))
+
+    def validate_nbf(self, value: object) -> None:
+        super().validate_nbf(self._unskewed(value))
+
+    def _unskewed(self, value: object) -> object:
+        is_near = isinstance(value, int | float) and self.now < value <= self.now + _SKEW_SECONDS
+        return self.now if is_near else value
+
+
 def _claims(issuer: str, audience: str) -> jwt.JWTClaimsRegistry:
-    return jwt.JWTClaimsRegistry(
+    return _Claims(
         iss={"essential": True, "value": issuer},
         aud={"essential": True, "value": audience},
         exp={"essential": True},

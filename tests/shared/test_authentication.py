@@ -101,6 +101,8 @@ HOSTILE: dict[str, Callable[[], str | None]] = {
     "no expiry": lambda: f"Bearer {token(exp=None)}",
     "expiry as text": lambda: f"Bearer {token(exp='tomorrow')}",
     "not yet valid": lambda: f"Bearer {token(nbf=int(time.time()) + 600)}",
+    "issued in the future": lambda: f"Bearer {token(iat=int(time.time()) + 600)}",
+    "issued at no time": lambda: f"Bearer {token(iat='soon')}",
     "no subject": lambda: f"Bearer {token(sub=None)}",
     "empty subject": lambda: f"Bearer {token(sub='')}",
     "an id token": lambda: f"Bearer {token(typ='JWT')}",
@@ -181,3 +183,14 @@ async def test_g2_unknown_keys_are_asked_for_once_a_minute_and_known_ones_outliv
         await source.keys("k1")
 
     assert asked == 1
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+async def test_clock_of_the_issuer_may_be_off_a_little(
+    authenticator: Authenticator, seconds: int
+) -> None:
+    with time_machine.travel(time.time() + seconds):
+        of_service = issue_service_token(PRINCIPAL, SECRET)
+        of_issuer = token(nbf=int(time.time()))
+    for each in (of_service, of_issuer):
+        assert await authenticator.authenticate(f"Bearer {each}") == PRINCIPAL
