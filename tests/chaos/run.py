@@ -42,9 +42,9 @@ class Options:
     """Seconds from one fault to the next, on average."""
     rate: float = 1.0
     """Leads per second of each brand."""
-    brands: int = 2
     stores_per_region: int = 2
-    offer_minutes: float = 30
+    offer_minutes: tuple[float, ...] = (30, 0.1)
+    """Of each brand: how long a seller has to answer. In the second, offers run out."""
     campaigns: bool = True
     faults: Sequence[Fault] | None = None
     """Instead of those that the seed draws."""
@@ -117,11 +117,11 @@ async def _open_brands(
                 rng=random.Random(f"brand {number} {options.seed}"),
                 ledger=ledger,
                 sink_url=stack.sink_url,
-                offer_minutes=options.offer_minutes,
+                offer_minutes=minutes,
                 stores_per_region=options.stores_per_region,
             )
         )
-        for number in range(options.brands)
+        for number, minutes in enumerate(options.offer_minutes)
     ]
 
 

@@ -1,0 +1,33 @@
+"""The short form: real processes, load, a fault of every class; every promise holds."""
+
+from collections import Counter
+
+import pytest
+
+from tests.chaos.faults import KINDS
+from tests.chaos.report import lines
+from tests.chaos.run import Options, run
+from tests.conftest import reachable_folder
+
+pytestmark = pytest.mark.timeout(600)
+
+SECONDS = 22
+
+
+async def test_a_fault_of_every_class_breaks_no_promise() -> None:
+    said: list[str] = []
+    options = Options(seed=5, seconds=SECONDS, every=1.3, rate=0.7, stores_per_region=1)
+    with reachable_folder() as home:
+        result = await run(options, home, said.append)
+
+    report = "\n".join([*said, *lines(result, minutes=SECONDS / 60)])
+    assert result.anomalies == [], report
+    assert set(result.faults) == set(KINDS), report
+    outcomes = Counter[str]()
+    for (_, outcome), count in result.outcomes.items():
+        outcomes[outcome] += count
+    # the faults hit, and the load was there to be hit
+    assert outcomes["ok"] > 40, report
+    assert sum(result.restarts.values()) >= 3, report
+    assert len(result.evidence.records) > 100, report
+    assert len(result.evidence.sink) > 20, report
