@@ -15,6 +15,7 @@ from shared.consumer import Handler, Poison, Transient
 from shared.events import Event, Received
 from shared.events.account import (
     AccountActivated,
+    AccountChanged,
     AccountHandedOver,
     AccountRegistered,
     AccountRestricted,
@@ -85,6 +86,7 @@ async def on_certificate_expired(
 async def on_account_registered(
     session: AsyncSession, received: Received[AccountRegistered]
 ) -> None:
+    """Also for AccountChanged, which tells the same facts."""
     await directory.save_account(session, received.brand_id, received.event)
 
 
@@ -126,6 +128,7 @@ DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     CertificateEarned: on_certificate_earned,
     CertificateExpired: on_certificate_expired,
     AccountRegistered: on_account_registered,
+    AccountChanged: on_account_registered,
     AccountActivated: on_account_status(AccountStatus.ACTIVE),
     AccountRestricted: on_account_status(AccountStatus.RESTRICTED),
     AccountSuspended: on_account_status(AccountStatus.SUSPENDED),

@@ -9,12 +9,15 @@ from shared.clock import now
 from shared.events import Event
 from shared.events.account import (
     AccountActivated,
+    AccountChanged,
     AccountHandedOver,
     AccountRestricted,
     AccountRetired,
+    AccountStatus,
     AccountSuspended,
     CertificateEarned,
     CertificateExpired,
+    Platform,
     StaffAbsent,
     StaffChanged,
     StaffDeparted,
@@ -145,8 +148,31 @@ async def test_a2_the_life_of_an_account_is_followed(brand: Brand, store: Store)
         AccountHandedOver(account_id=store.account, staff_id=taker, unit_id=store.region)
     )
 
-    [row] = await brand.rows("select staff_id, unit_id from seller_account")
-    assert (row["staff_id"], row["unit_id"]) == (taker, store.region)
+    [row] = await brand.rows("select staff_id, unit_id, status from seller_account")
+    assert (row["staff_id"], row["unit_id"], row["status"]) == (
+        taker,
+        store.region,
+        "handed_over",
+    )
+
+
+async def test_a2_changed_facts_of_an_account_are_taken_over(brand: Brand, store: Store) -> None:
+    taker = uuid7()
+    await brand.receive(
+        AccountChanged(
+            account_id=store.account,
+            platform=Platform.DOUYIN,
+            handle="new_handle",
+            domain="public",
+            seat="kos",
+            unit_id=store.region,
+            staff_id=taker,
+            status=AccountStatus.PENDING,
+        )
+    )
+
+    [row] = await brand.rows("select handle, unit_id, staff_id, status from seller_account")
+    assert tuple(row.values()) == ("new_handle", store.region, taker, "pending")
 
 
 async def test_a10_a_certificate_counts_until_it_expires(brand: Brand, store: Store) -> None:

@@ -181,7 +181,7 @@ async def hand_over_account(
     await session.execute(
         update(SellerAccount)
         .where(SellerAccount.brand_id == brand_id, SellerAccount.id == account_id)
-        .values(staff_id=staff_id, unit_id=unit_id)
+        .values(staff_id=staff_id, unit_id=unit_id, status=AccountStatus.HANDED_OVER)
     )
 
 
