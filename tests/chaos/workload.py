@@ -12,7 +12,7 @@ import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -364,7 +364,7 @@ class Workload:
         """People come, are away for a while and return; accounts are restricted and freed."""
         staff = self.own.brand.staff
         someone = staff[self.rng.choice(sorted(staff))]
-        match self.rng.randrange(4):
+        match self.rng.randrange(6):
             case 0:
                 await self._hire()
             case 1:
@@ -384,6 +384,10 @@ class Workload:
                 )
             case 2:
                 await self._restrict()
+            case 3:
+                await self._rename()
+            case 4:
+                await self._transfer(someone)
             case _:
                 await self.mutate(
                     "return",
@@ -419,6 +423,48 @@ class Workload:
             {"id": account_id},
             account_id=account_id,
         )
+
+    async def _rename(self) -> None:
+        """Head office imports an account again, under another public name."""
+        person = self.rng.choice(self.own.brand.people)
+        name = self.own.canaries.word()
+        (row,) = demo_brand.account_rows([replace(person, display_name=name)])
+        self.number += 1
+        key = f"{self.own.tag}-rename-{self.number}"
+        body = demo_brand.to_csv([row])
+        client = self.own.brand.client
+
+        def send() -> Coroutine[Any, Any, httpx.Response]:
+            return self.own.http.post(
+                f"{client.urls.account}/imports/accounts",
+                content=body,
+                headers={
+                    "authorization": f"Bearer {client.token()}",
+                    "content-type": "text/csv",
+                    "idempotency-key": key,
+                },
+            )
+
+        def read(answer: httpx.Response) -> Reading:
+            if answer.is_success:
+                return Reading("ok", _json(answer))
+            return Reading(None if answer.status_code >= 500 else "failed", _json(answer))
+
+        await self.ledger.run(
+            "rename", self.own.tag, key, body, send, read, handle=person.handle, name=name
+        )
+
+    async def _transfer(self, staff_id: str) -> None:
+        data = await self.query("{ units(first: 20, kind: STORE) { nodes { id } } }")
+        if data is not None:
+            await self.mutate(
+                "transfer",
+                "transferStaff",
+                "Staff",
+                "id",
+                {"id": staff_id, "unitId": self.rng.choice(data["units"]["nodes"])["id"]},
+                staff_id=staff_id,
+            )
 
     async def _hire(self) -> None:
         data = await self.query("{ units(first: 20, kind: STORE) { nodes { id } } }")
