@@ -26,6 +26,7 @@ drop trigger if exists disk_full on outbox;
 create trigger disk_full before insert on outbox
   for each statement execute function chaos.disk_full();
 """
+_KILLS = ("kill", "kill_postgres", "kill_kafka")
 _DISK_FREE = "drop trigger if exists disk_full on outbox"
 
 
@@ -64,6 +65,8 @@ class Injector:
             else:
                 await asyncio.sleep(fault.seconds)
             await self._end(fault)
+            if fault.kind in _KILLS:
+                await self._until_back(target=fault.target)
         finally:
             self._active.discard(switch)
             self.last_at = time.time()
@@ -126,6 +129,12 @@ class Injector:
             await asyncio.sleep(pause + 2)
             await self.stack.stop_part(name)
             await asyncio.sleep(pause / 2)
+
+    async def _until_back(self, target: str) -> None:
+        """A kill lasts until the process is there again: on a busy machine that takes a while."""
+        await asyncio.sleep(0.3)
+        while not await self.stack.is_back(target):
+            await asyncio.sleep(0.2)
 
     @property
     def _sink(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from deploy.local.process import find_free_port
+from tests.chaos import actors
 from tests.chaos.brands import ChaosBrand, open_chaos_brand
 from tests.chaos.checker import Anomaly, Evidence, Sources, check, collect
 from tests.chaos.checker.evidence import Sample
@@ -164,7 +165,7 @@ class _Run:
         looking = asyncio.create_task(self._look())
         async with asyncio.TaskGroup() as load:
             for workload in workloads:
-                load.create_task(workload.run())
+                load.create_task(actors.run(workload))
             if options.trouble is None:
                 await injector.run(faults)
             else:

@@ -216,6 +216,13 @@ class ChaosStack:
                 return False
         return answer.is_success
 
+    async def is_back(self, name: str) -> bool:
+        """Whether what was killed runs again and answers."""
+        if name in self.down or self.children[name].process.poll() is not None:
+            return False
+        # a server is not `down` any more once it answers
+        return name in SERVERS or await self.is_ready(name)
+
     async def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
         """Until every part that is to run says that it is ready."""
         deadline = time.monotonic() + seconds

@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 
 from deploy.local.demo import brand as demo_brand
+from tests.chaos.actors.leads import send_generic
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.evidence import SERVICES
 from tests.chaos.checker.typeid import typed
@@ -90,8 +91,8 @@ class LeadFlow:
         load.number += 1
         source_id = f"{load.own.tag}-lead-{load.number}"
         seller = load.own.brand.people[load.number % len(load.own.brand.people)]
-        await load.send_generic(
-            source_id, load.own.canaries.person(), seller.handle, load.own.canaries.word()
+        await send_generic(
+            load, source_id, load.own.canaries.person(), seller.handle, load.own.canaries.word()
         )
         offers: list[Any] = []
         await _until(source_id, lambda: self._no_offer(source_id, offers))
