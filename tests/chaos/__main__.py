@@ -16,7 +16,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--every", type=float, default=2.0, help="seconds between faults")
-    parser.add_argument("--rate", type=float, default=1.0, help="leads per second and brand")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=1.0,
+        help="how busy each brand is: leads per second by hooks signed here",
+    )
     parser.add_argument("--keep", type=Path, help="folder to leave data and logs in")
     arguments = parser.parse_args()
     began = time.monotonic()

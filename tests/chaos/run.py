@@ -42,7 +42,7 @@ class Options:
     every: float = 2.0
     """Seconds from one fault to the next, on average."""
     rate: float = 1.0
-    """Leads per second of each brand."""
+    """How busy each brand is: at 1 it gets a lead per second by hooks signed here."""
     stores_per_region: int = 2
     offer_minutes: tuple[float, ...] = (30, 0.1)
     """Of each brand: how long a seller has to answer. In the second, offers run out."""

@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Workload:
-    """The actors of one brand. `rate` is leads per second by hook of this brand."""
+    """The load of one brand. At `rate` 1 it gets a lead per second by hooks signed here."""
 
     own: ChaosBrand
     ledger: Ledger

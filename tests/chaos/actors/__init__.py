@@ -19,7 +19,7 @@ PACES: dict[Act, float] = {
     change_people: 2.0,
     read_leads: 1.5,
 }
-"""Seconds from one act to the next, on average; leads come at the workload's own rate."""
+"""Seconds from one act to the next, on average. A rate below 1 slows all of them down."""
 
 CAMPAIGN_PACES: dict[Act, float] = {launch_campaign: 15.0, bring_consumers: 7.0}
 _MOST_AT_ONCE = 16
@@ -27,10 +27,11 @@ _MOST_AT_ONCE = 16
 
 async def run(load: Workload) -> None:
     """Act until the workload is `stopping`; each actor finishes what it is doing."""
-    paces = {send_lead: 1 / load.rate, **PACES, **(CAMPAIGN_PACES if load.campaigns else {})}
+    paces = {**PACES, **(CAMPAIGN_PACES if load.campaigns else {})}
     async with asyncio.TaskGroup() as group:
+        group.create_task(_repeat(load, send_lead, 1 / load.rate))
         for act, pause in paces.items():
-            group.create_task(_repeat(load, act, pause))
+            group.create_task(_repeat(load, act, pause / min(1.0, load.rate)))
 
 
 async def _repeat(load: Workload, act: Act, pause: float) -> None:

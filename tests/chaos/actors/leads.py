@@ -124,7 +124,7 @@ async def bring_consumers(load: Workload) -> None:
     body = dump(
         {
             "seed": load.rng.randrange(2**31),
-            "consumers": 10,
+            "consumers": 6,
             "lead_rate": 0.7,
             "duplicate_rate": 0.3,
             "reorder_rate": 0.3,
