@@ -218,7 +218,7 @@ async def start(
     run_dir: Path,
     log: Path,
     settings: Mapping[str, str] | None = None,
-    ready_seconds: float = 30,
+    ready_seconds: float = 60,
 ) -> KafkaBroker:
     """Start the broker on `data`, formatted first when it is new, and wait until it answers.
 
@@ -247,7 +247,7 @@ async def start(
     )
     broker = KafkaBroker(child, port)
     try:
-        await process.wait_for_port(child, port)
+        await process.wait_for_port(child, port, ready_seconds)
         await _wait_until_registered(broker, ready_seconds)
     except BaseException:
         child.stop()
