@@ -34,17 +34,31 @@ class ConsumerInUse(Conflict):
     code = "consumer_in_use"
 
 
-async def list_parked(session: AsyncSession, *, first: int, after: UUID | None) -> list[ParkedRow]:
-    """Parked events the session may see, oldest first (the session's brand; all for a worker)."""
+async def list_parked(
+    session: AsyncSession, *, first: int, after: UUID | None, brand_id: UUID | None = None
+) -> list[ParkedRow]:
+    """Parked events, oldest first: the brand's, or without one all that the session may see."""
     statement = select(ParkedRow).order_by(ParkedRow.id).limit(first)
+    if brand_id is not None:
+        statement = statement.where(ParkedRow.brand_id == brand_id)
     if after is not None:
         statement = statement.where(ParkedRow.id > after)
     return list(await session.scalars(statement))
 
 
-async def replay(session: AsyncSession, consumer: str, event_id: UUID, *, actor: str) -> ParkedRow:
-    """Try the first parked event of a key again, now; also one that was given up as dead."""
-    row = await _first_of_key(session, consumer, event_id)
+async def replay(
+    session: AsyncSession,
+    consumer: str,
+    event_id: UUID,
+    *,
+    actor: str,
+    brand_id: UUID | None = None,
+) -> ParkedRow:
+    """Try the first parked event of a key again, now; also one that was given up as dead.
+
+    With `brand_id` an event of another brand is as if it were not parked.
+    """
+    row = await _first_of_key(session, consumer, event_id, brand_id)
     await session.execute(
         update(ParkedRow)
         .where(ParkedRow.id == row.id)
@@ -54,19 +68,34 @@ async def replay(session: AsyncSession, consumer: str, event_id: UUID, *, actor:
     return row
 
 
-async def discard(session: AsyncSession, consumer: str, event_id: UUID, *, actor: str) -> ParkedRow:
-    """Give the first parked event of a key up; the head moves on, so that the next may run."""
-    row = await _first_of_key(session, consumer, event_id)
+async def discard(
+    session: AsyncSession,
+    consumer: str,
+    event_id: UUID,
+    *,
+    actor: str,
+    brand_id: UUID | None = None,
+) -> ParkedRow:
+    """Give the first parked event of a key up; the head moves on, so that the next may run.
+
+    With `brand_id` an event of another brand is as if it were not parked.
+    """
+    row = await _first_of_key(session, consumer, event_id, brand_id)
     await save_heads(session, consumer, {row.key: row.version})
     await forget(session, row, row.version)
     _note(session, row, actor, "parked.discard")
     return row
 
 
-async def _first_of_key(session: AsyncSession, consumer: str, event_id: UUID) -> ParkedRow:
-    key = await session.scalar(
-        select(ParkedRow.key).where(ParkedRow.consumer == consumer, ParkedRow.event_id == event_id)
+async def _first_of_key(
+    session: AsyncSession, consumer: str, event_id: UUID, brand_id: UUID | None
+) -> ParkedRow:
+    wanted = select(ParkedRow.key).where(
+        ParkedRow.consumer == consumer, ParkedRow.event_id == event_id
     )
+    if brand_id is not None:
+        wanted = wanted.where(ParkedRow.brand_id == brand_id)
+    key = await session.scalar(wanted)
     if key is None:
         raise ParkedNotFound(f"no parked event {event_id}")
     await lock_keys(session, consumer, [key])

@@ -35,6 +35,8 @@ from shared.settings import Environment, read_key
 from shared.web.app import RequestEdge, health_routes
 
 CONSOLE = Path(__file__).parent / "console"
+IDLE_SECONDS = 30
+"""How long an idle connection to a service is kept: less than the service keeps it."""
 
 
 class Gateway:
@@ -73,7 +75,7 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with AsyncExitStack() as stack:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS)
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
             )

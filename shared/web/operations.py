@@ -80,7 +80,12 @@ def operations_router(matrix: AccessMatrix) -> APIRouter:
         principal: Annotated[Principal, Depends(matrix.allow("parked.read"))],
     ) -> Page[ParkedOut]:
         async with brand_session(request.state.sessions, principal.brand_id) as session:
-            rows = await parked.list_parked(session, first=cursor.first + 1, after=cursor.after_id)
+            rows = await parked.list_parked(
+                session,
+                first=cursor.first + 1,
+                after=cursor.after_id,
+                brand_id=principal.brand_id,
+            )
         return Page.of(rows, cursor.first, ParkedOut.of)
 
     @commands.post("/parked/{event_id}/replay", response_model=ParkedOut)
@@ -90,7 +95,13 @@ def operations_router(matrix: AccessMatrix) -> APIRouter:
         session: Transaction,
         principal: Annotated[Principal, Depends(matrix.allow("parked.replay"))],
     ) -> ParkedOut:
-        row = await parked.replay(session, body.consumer, event_id, actor=principal.actor)
+        row = await parked.replay(
+            session,
+            body.consumer,
+            event_id,
+            actor=principal.actor,
+            brand_id=principal.brand_id,
+        )
         return ParkedOut.of(row)
 
     @commands.post("/parked/{event_id}/discard", response_model=ParkedOut)
@@ -100,7 +111,13 @@ def operations_router(matrix: AccessMatrix) -> APIRouter:
         session: Transaction,
         principal: Annotated[Principal, Depends(matrix.allow("parked.discard"))],
     ) -> ParkedOut:
-        row = await parked.discard(session, body.consumer, event_id, actor=principal.actor)
+        row = await parked.discard(
+            session,
+            body.consumer,
+            event_id,
+            actor=principal.actor,
+            brand_id=principal.brand_id,
+        )
         return ParkedOut.of(row)
 
     @router.get("/audit", response_model=Page[AuditOut])

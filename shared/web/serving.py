@@ -14,6 +14,10 @@ from shared.logs import configure_logs
 from shared.settings import ProcessSettings
 from shared.tracing import start_tracing
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection is kept. Longer than the gateway keeps its own: a command sent on a
+connection that is being closed is lost, and a command is not sent twice."""
+
 S = TypeVar("S", bound=ProcessSettings)
 
 _FINISH_SECONDS = 10
@@ -38,6 +42,7 @@ def serve(process: str, settings: S, create_app: Callable[[S], ASGIApp], **optio
         lifespan="on",
         access_log=False,
         log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         **{"timeout_graceful_shutdown": _FINISH_SECONDS, **options},
     )
     try:

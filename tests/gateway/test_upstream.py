@@ -8,9 +8,11 @@ from uuid import UUID
 import aiohttp
 import pytest
 
+from gateway.app import IDLE_SECONDS
 from gateway.credentials import Caller
 from gateway.upstream import Refused, Service, Unavailable, Upstream
 from shared.access import Principal, Role
+from shared.web.serving import KEEP_ALIVE_SECONDS
 
 CALLER = Caller(
     Principal(brand_id=UUID(int=1), actor="test", roles=frozenset({Role.BRAND_ADMIN})), b"k" * 32
@@ -164,3 +166,8 @@ async def test_an_answer_without_a_reason_is_an_outage(status: bytes) -> None:
             await read(up)
 
     assert len(server.requests) == 1
+
+
+def test_the_gateway_gives_an_idle_connection_up_before_the_service_does() -> None:
+    """Else a mutation could be sent on a connection that is being closed, and fail."""
+    assert IDLE_SECONDS < KEEP_ALIVE_SECONDS

@@ -1,0 +1,57 @@
+"""Two brands that have everything, in three services behind a gateway."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.databases import ServiceUrls
+from deploy.local.postgres import PostgresServer
+from tests.isolation import report
+from tests.isolation.planting import Brand, plant
+from tests.isolation.world import Site, Urls, World, make_site, open_world
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="package")
+def urls(
+    account_database: ServiceUrls, content_database: ServiceUrls, lead_database: ServiceUrls
+) -> Urls:
+    return {"account": account_database, "content": content_database, "lead": lead_database}
+
+
+@pytest.fixture(scope="package")
+def site(urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return make_site(urls, tmp_path_factory.mktemp("isolation"))
+
+
+@pytest.fixture(scope="package")
+async def world(site: Site, urls: Urls, postgres_server: PostgresServer) -> AsyncIterator[World]:
+    async with open_world(site, postgres_server.admin_url, urls) as world:
+        yield world
+
+
+@pytest.fixture(scope="package")
+async def brands(world: World) -> tuple[Brand, Brand]:
+    return await plant(world, "first"), await plant(world, "second")
+
+
+@pytest.fixture(params=["first asks", "second asks"] if report.IS_LONG else ["first asks"])
+def sides(request: pytest.FixtureRequest, brands: tuple[Brand, Brand]) -> tuple[Brand, Brand]:
+    """Who asks, and whose things it asks with."""
+    return brands if request.param == "first asks" else (brands[1], brands[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One of these tests sends thousands of requests."""
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.timeout(3600 if report.IS_LONG else 300))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if report.IS_LONG:
+        terminalreporter.section("isolation")
+        for line in report.lines:
+            terminalreporter.line(line)

@@ -1,0 +1,562 @@
+"""Two brands that have everything: every kind of resource, a canary in every text.
+
+A canary is made of small letters alone, so that it fits wherever a text is taken.
+"""
+
+import base64
+import json
+import random
+import re
+import string
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from standardwebhooks import Webhook
+
+from deploy.local.databases import SERVICES, Service
+from shared.access import Principal, Role
+from shared.clock import now
+from shared.envelope import Envelope
+from shared.ids import parse_typed, typed, uuid7
+from tests.isolation.world import DISPATCH, PLAN, World
+
+Json = dict[str, Any]
+
+UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+KINDS: dict[str, tuple[Service, str]] = {
+    "unit": ("account", "unit"),
+    "staff": ("account", "staff"),
+    "acct": ("account", "account"),
+    "persona": ("account", "persona"),
+    "import": ("account", "import_run"),
+    "rule": ("account", "incentive_rule"),
+    "entry": ("account", "ledger_entry"),
+    "apikey": ("account", "api_key"),
+    "asset": ("content", "asset"),
+    "tmpl": ("content", "template"),
+    "camp": ("content", "campaign"),
+    "draft": ("content", "draft"),
+    "post": ("content", "post"),
+    "conn": ("lead", "connection"),
+    "rcpt": ("lead", "receipt"),
+    "lead": ("lead", "lead"),
+    "contact": ("lead", "contact"),
+    "offer": ("lead", "offer"),
+    "decision": ("lead", "decision"),
+    "touch": ("lead", "touchpoint"),
+    "deal": ("lead", "deal"),
+    "endpoint": ("lead", "webhook_endpoint"),
+    "delivery": ("lead", "webhook_delivery"),
+}
+"""Every kind of typed id (except `brand`) and the table it names a row of."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """One of the brand's two stores, in a region of its own, with a seller."""
+
+    word: str
+    """Part of every text of this store."""
+    region: str
+    unit: str
+    staff: str
+    accounts: list[str]
+    phone: str
+    """Of the seller."""
+    lead_phone: str
+
+    def unit_ids(self, role: Role) -> tuple[UUID, ...]:
+        """What a caller of this role answers for."""
+        found = {Role.REGION_MANAGER: self.region, Role.STORE_MANAGER: self.unit}
+        return (uuid_of(found[role]),) if role in found else ()
+
+
+_IN_A_STORE = (Role.REGION_MANAGER, Role.STORE_MANAGER, Role.KOS)
+
+
+@dataclass
+class Brand:
+    id: UUID
+    canary: str
+    east: Store = field(init=False)
+    west: Store = field(init=False)
+    ids: dict[str, list[str]] = field(default_factory=dict)
+    """Typed ids of every kind."""
+    offered: dict[str, str] = field(default_factory=dict)
+    """The lead that waits for its seller's answer, by the word of the store."""
+    parked: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By service: the event and the consumer it waits for."""
+    words: dict[str, str] = field(default_factory=dict)
+    """What else names a thing of the brand: codes, handles, links, numbers, keys."""
+    needles: frozenset[str] = frozenset()
+    """Every UUID that a row of the brand holds, as UUID and as the end of a typed id."""
+
+    def acting(self, role: Role, *, store: Store | None = None) -> Principal:
+        """A caller of the brand; managers and sellers are those of the store."""
+        at = self.east if store is None and role in _IN_A_STORE else store
+        return Principal(
+            self.id,
+            f"{role}-{self.canary}",
+            frozenset({role}),
+            unit_ids=() if at is None else at.unit_ids(role),
+            staff_id=uuid_of(at.staff) if at is not None and role is Role.KOS else None,
+        )
+
+    @property
+    def admin(self) -> Principal:
+        return self.acting(Role.BRAND_ADMIN)
+
+    @property
+    def typed_id(self) -> str:
+        return typed("brand", self.id)
+
+    def secrets(self) -> list[str]:
+        """Texts that nobody else may ever see a part of."""
+        return [self.canary, self.east.phone, self.west.phone, self.words["api_key"]]
+
+
+def uuid_of(typed_id: str) -> UUID:
+    return parse_typed(typed_id)[1]
+
+
+async def plant(world: World, seed: str) -> Brand:
+    """A brand that went through all of its life: from the org tree to a paid deal."""
+    chance = random.Random(seed)
+    canary = "zq" + "".join(chance.choices(string.ascii_lowercase, k=14))
+    planter = Planter(world, Brand(uuid7(), canary), chance)
+    await planter.organize()
+    await planter.publish()
+    await planter.sell()
+    await planter.park()
+    return await planter.finish()
+
+
+@dataclass
+class Planter:
+    world: World
+    brand: Brand
+    chance: random.Random
+    made: dict[str, Json] = field(default_factory=dict)
+
+    async def post(
+        self,
+        service: Service,
+        path: str,
+        body: Any = None,
+        *,
+        by: Principal | None = None,
+        method: str = "POST",
+        **options: Any,
+    ) -> Json:
+        answer = await self.world.send(
+            service, by or self.brand.admin, method, path, json=body, **options
+        )
+        assert answer.status_code in (200, 201), (path, answer.status_code, answer.text)
+        found = answer.json()
+        assert isinstance(found, dict)
+        return found
+
+    def text(self, word: str) -> str:
+        return f"{self.brand.canary}-{word}"
+
+    def phone(self) -> str:
+        return "1390" + "".join(self.chance.choices(string.digits, k=7))
+
+    async def organize(self) -> None:
+        brand, canary = self.brand, self.brand.canary
+        platform = brand.acting(Role.PLATFORM_ADMIN)
+        facts = {"id": brand.typed_id, "name": canary, "industry": canary}
+        await self.post("account", "/brands", facts, by=platform)
+        units = await self.world.send("account", brand.admin, "GET", "/units")
+        root = units.json()["items"][0]["id"]
+        persona = await self.post(
+            "account",
+            "/personas",
+            {
+                "kind": "shopping_assistant",
+                "name": canary,
+                "bio": canary,
+                "tone": canary,
+                "taboo_words": [canary],
+                "interests": [canary],
+            },
+        )
+        for rule in (
+            {"trigger": "lead_accepted", "amount": 10, "currency": "points"},
+            {"trigger": "deal_won", "rate_bp": 100, "currency": "CNY"},
+        ):
+            await self.post("account", "/incentive-rules", rule)
+        brand.east = await self.open_store(root, persona["id"], "east")
+        brand.west = await self.open_store(root, persona["id"], "west")
+        leaver = await self.hire(brand.west.unit, "leaver")
+        await self.post("account", f"/staff/{leaver}/depart", {"reason": canary})
+        key = await self.post(
+            "account", "/api-keys", {"name": canary, "role": "scrm", "scopes": [canary]}
+        )
+        brand.words |= {"api_key": key["secret"], "api_key_prefix": key["prefix"]}
+        rows = f"code,parent_code,kind,name\n{canary}-i,{self.text('region-east')},store,{canary}\n"
+        await self.post(
+            "account",
+            "/imports/units",
+            headers={"content-type": "text/csv"},
+            content=rows + f"{canary}-bad,{canary}-none,store,{canary}\n",
+        )
+        await self.post(
+            "account",
+            "/personas",
+            {"kind": "topic_expert", "name": canary},
+            headers={"idempotency-key": canary},
+        )
+        await self.world.settle(brand.id)
+
+    async def open_store(self, root: str, persona: str, word: str) -> Store:
+        canary = self.brand.canary
+        region = await self.post(
+            "account",
+            "/units",
+            {
+                "parent_id": root,
+                "kind": "region",
+                "code": self.text(f"region-{word}"),
+                "name": self.text(f"region-{word}"),
+            },
+        )
+        unit = await self.post(
+            "account",
+            "/units",
+            {
+                "parent_id": region["id"],
+                "kind": "store",
+                "code": self.text(word),
+                "name": self.text(word),
+                "city": self.text(word),
+                "city_code": canary,
+            },
+        )
+        phone = self.phone()
+        staff = await self.hire(unit["id"], word, phone=phone)
+        accounts = []
+        for platform in ("xiaohongshu", "douyin"):
+            account = await self.post(
+                "account",
+                "/accounts",
+                {
+                    "platform": platform,
+                    "handle": self.text(f"{word}-{platform}"),
+                    "platform_id": self.text(f"{word}-id"),
+                    "display_name": self.text(word),
+                    "domain": "public",
+                    "seat": "kos",
+                    "unit_id": unit["id"],
+                    "staff_id": staff,
+                    "persona_id": persona,
+                    "status": "pending",
+                },
+            )
+            await self.post(
+                "account", f"/accounts/{account['id']}/activate", {"reason": self.text(word)}
+            )
+            accounts.append(account["id"])
+        return Store(word, region["id"], unit["id"], staff, accounts, phone, self.phone())
+
+    async def hire(self, unit: str, word: str, *, phone: str | None = None) -> str:
+        canary = self.brand.canary
+        staff = await self.post(
+            "account",
+            "/staff",
+            {
+                "unit_id": unit,
+                "code": self.text(f"staff-{word}"),
+                "name": self.text(f"person-{word}"),
+                "phone": phone or self.phone(),
+                "skills": [canary],
+                "product_lines": [canary],
+                "languages": [canary],
+                "tier": canary,
+                "open_lead_capacity": 100,
+            },
+        )
+        return str(staff["id"])
+
+    async def publish(self) -> None:
+        brand, canary = self.brand, self.brand.canary
+        await self.post(
+            "content",
+            "/content-policy",
+            {
+                "industry": canary,
+                "never_words": {f"{canary}never": "review"},
+                "competitor_words": [f"{canary}rival"],
+                "evidence": [canary],
+            },
+            method="PUT",
+        )
+        asset = await self.post(
+            "content",
+            "/assets",
+            params={"name": canary, "kind": "image", "tags": canary},
+            headers={"content-type": "image/png"},
+            content=b"\x89PNG\r\n\x1a\n" + canary.encode(),
+        )
+        template = await self.post(
+            "content",
+            "/templates",
+            {
+                "name": canary,
+                "title": canary,
+                "body": f"{canary} 来{{{{store}}}}看看,{{{{word}}}}",
+                "stage": canary,
+                "tags": [canary],
+                "slots": [
+                    {"name": "store", "kind": "store"},
+                    {"name": "word", "kind": "text", "default": canary, "choices": [canary]},
+                ],
+            },
+        )
+        campaign = await self.post(
+            "content",
+            "/campaigns",
+            {
+                "code": canary,
+                "name": canary,
+                "mode": "distributed_creation",
+                "template_id": template["id"],
+                "asset_ids": [asset["id"]],
+                "target": {"platforms": ["xiaohongshu"]},
+                "slot_values": {"word": canary},
+                "starts_at": (now() - timedelta(minutes=2)).isoformat(),
+                "ends_at": (now() - timedelta(minutes=1)).isoformat(),
+                "posts_per_account_gap_minutes": 0,
+            },
+        )
+        await self.post("content", f"/campaigns/{campaign['id']}/launch")
+        for timer in (PLAN, DISPATCH):
+            await self.world.run_timer(timer, brand.id, uuid_of(campaign["id"]))
+        for store in (brand.east, brand.west):
+            await self.publish_by_hand(campaign["id"], store)
+            await self.post(
+                "content",
+                "/drafts",
+                {
+                    "account_id": store.accounts[1],
+                    "campaign_id": campaign["id"],
+                    "title": self.text(store.word),
+                    "text": f"{self.text(store.word)} 今天到店",
+                },
+            )
+        await self.post(
+            "content",
+            "/authorizations",
+            {
+                "platform": "douyin",
+                "account_id": brand.east.accounts[1],
+                "client_key": canary,
+                "open_id": canary,
+                "access_token": canary,
+                "refresh_token": canary,
+                "expires_in": 3600,
+                "refresh_expires_in": 3600,
+            },
+        )
+        await self.world.settle(brand.id)
+
+    async def publish_by_hand(self, campaign: str, store: Store) -> None:
+        """The seller shows the post on a page of the platform; its figures are reported."""
+        page = await self.world.send(
+            "content", self.brand.admin, "GET", "/posts", params={"unit_id": store.unit}
+        )
+        (post,) = [item for item in page.json()["items"] if item["account_id"] == store.accounts[0]]
+        path = f"/note/{self.text(store.word)}"
+        note = {
+            "note_id": self.text(store.word),
+            "author": {"handle": self.text(f"{store.word}-xiaohongshu")},
+            "title": post["handoff"]["title"],
+            "text": post["handoff"]["text"],
+        }
+        shown = json.dumps(note, ensure_ascii=False)
+        self.world.pages[path] = (
+            f'<script type="application/json" id="note">{shown}</script>'.encode()
+        )
+        url = f"http://127.0.0.1:{self.world.site.pages_port}{path}"
+        await self.post("content", f"/posts/{post['id']}/confirm-handoff", {"url": url})
+        figures = {"post_id": post["id"], "measured_at": now().isoformat(), "views": 100}
+        await self.post("content", "/posts/metrics", {"items": [figures]})
+        self.brand.words[f"post_url_{store.word}"] = url
+
+    async def sell(self) -> None:
+        brand, canary = self.brand, self.brand.canary
+        await self.post(
+            "lead",
+            "/routing-policy",
+            {
+                "steps": ["author", "store"],
+                "offer_minutes_by_grade": dict.fromkeys("ABCD", 60),
+                "max_offers": 3,
+            },
+            method="PUT",
+        )
+        for word in ("on", "off"):
+            endpoint = await self.post(
+                "lead",
+                "/webhook-endpoints",
+                {
+                    "url": f"https://{canary}.example.com/{word}",
+                    "name": self.text(word),
+                    "event_types": ["kos.*"],
+                },
+            )
+        path = f"/webhook-endpoints/{endpoint['id']}/disable"
+        await self.post("lead", path, {"reason": canary})
+        secret = base64.b64encode(self.chance.randbytes(32)).decode()
+        connection = await self.post(
+            "lead",
+            "/connections",
+            {"platform": "generic", "name": canary, "secrets": {"keys": [f"whsec_{secret}"]}},
+        )
+        brand.words["hook_path"] = connection["hook_path"]
+        for store in (brand.east, brand.west):
+            await self.receive(connection, secret, store)
+        await self.receive_nonsense(connection, secret)
+        await self.world.settle(brand.id)
+        for store in (brand.east, brand.west):
+            await self.win(store)
+        await self.world.settle(brand.id)
+
+    async def receive(self, connection: Json, secret: str, store: Store) -> None:
+        """A lead by hook and two by API, all of the store."""
+        word = self.text(store.word)
+        data = {
+            "name": self.text(f"lead-{store.word}"),
+            "phone": store.lead_phone,
+            "wechat": word,
+            "email": f"{word}@example.com",
+            "city": word,
+            "product": word,
+            "note": word,
+            "store_code": word,
+            "account_handle": self.text(f"{store.word}-xiaohongshu"),
+            "post_url": self.brand.words[f"post_url_{store.word}"],
+            "campaign": self.brand.canary,
+            "keyword": word,
+            "channel_code": word,
+            "consent": {
+                "purpose": word,
+                "notice_version": word,
+                "at": now().isoformat(),
+            },
+        }
+        body = {
+            "type": "lead.created",
+            "timestamp": now().isoformat(),
+            "data": {"lead_id": f"hook-{word}", **data},
+        }
+        await self.push(connection, secret, json.dumps(body, ensure_ascii=False))
+        for number in (1, 2):
+            told = {"lead_id": f"api-{word}-{number}", **data, "phone": self.phone()}
+            await self.post("lead", "/leads", told)
+
+    async def receive_nonsense(self, connection: Json, secret: str) -> None:
+        """Signed well, but no lead: it lies in quarantine and says why."""
+        await self.push(connection, secret, f'{{"type": "lead.created", "{self.brand.canary}": 1}}')
+
+    async def push(self, connection: Json, secret: str, body: str) -> None:
+        message, at = f"{self.brand.canary}-{uuid7()}", datetime.now(UTC)
+        answer = await self.world.http["lead"].post(
+            connection["hook_path"],
+            content=body.encode(),
+            headers={
+                "content-type": "application/json",
+                "webhook-id": message,
+                "webhook-timestamp": str(int(at.timestamp())),
+                "webhook-signature": Webhook(f"whsec_{secret}").sign(message, at, body),
+            },
+        )
+        assert answer.is_success, answer.text
+
+    async def win(self, store: Store) -> None:
+        """The seller takes a lead of the store to a deal, declines one and lets one wait."""
+        seller = self.brand.acting(Role.KOS, store=store)
+        page = await self.world.send("lead", seller, "GET", "/leads", params={"status": "offered"})
+        declined, taken, waiting = (item["id"] for item in page.json()["items"])
+        self.brand.offered[store.word] = waiting
+        reason = {"reason": self.text(store.word)}
+        await self.post("lead", f"/leads/{declined}/decline", reason, by=seller)
+        await self.post("lead", f"/leads/{taken}/accept", {}, by=seller)
+        for amount in (100_00, 200_00):
+            won = {"lead_id": taken, "amount_minor": amount}
+            deal = await self.post("lead", "/deals", won, by=seller)
+        await self.post("lead", f"/deals/{deal['id']}/void", reason)
+
+    async def park(self) -> None:
+        """In every service an event that waits for the one before it."""
+        for consumer in self.world.consumers:
+            service, inbox = consumer.service, consumer.inbox
+            if inbox.consumer != f"{service}_svc":
+                continue
+            key, event_id = f"{self.brand.canary}-{service}", uuid7()
+            envelope = Envelope(
+                event_id=event_id,
+                key=key,
+                topic="kos.lead",
+                version=7,
+                brand_id=self.brand.id,
+                type="kos.lead.captured.v1",
+                occurred_at=now(),
+                traceparent=None,
+                headers={"ce_type": "kos.lead.captured.v1"},
+                payload=b"{}",
+            )
+            await inbox.take([envelope])
+            self.brand.parked[service] = (str(event_id), inbox.consumer)
+
+    async def finish(self) -> Brand:
+        brand = self.brand
+        for prefix, (service, table) in KINDS.items():
+            async with self.world.database(service) as connection:
+                rows = await connection.fetch(
+                    f"select id from {table} where brand_id = $1 order by id", brand.id
+                )
+            # the brand's own connection for leads by API comes last: its id is no UUIDv7
+            found = sorted((row["id"] for row in rows), key=lambda value: value.version != 7)
+            brand.ids[prefix] = [typed(prefix, value) for value in found]
+            assert brand.ids[prefix], f"the brand has no {prefix}"
+        brand.words |= {
+            "code": self.text("east"),
+            "handle": self.text("east-xiaohongshu"),
+            "platform_id": self.text("east-id"),
+            "campaign_code": brand.canary,
+            "lead_id": f"hook-{self.text('east')}",
+            "staff_phone": brand.east.phone,
+            "lead_phone": brand.east.lead_phone,
+            "name": brand.canary,
+        }
+        brand.needles = frozenset(await uuids_of(self.world, brand.id))
+        return brand
+
+
+async def uuids_of(world: World, brand_id: UUID) -> set[str]:
+    """Every UUID in any row of the brand, in both ways of writing one."""
+    found: set[UUID] = set()
+    for service in SERVICES:
+        async with world.database(service) as connection:
+            for table in await tables_of(connection):
+                rows = await connection.fetch(
+                    f"select to_jsonb(t)::text as row from {table} t where brand_id = $1", brand_id
+                )
+                for row in rows:
+                    found |= {UUID(text) for text in UUIDS.findall(row["row"])}
+    return {text for value in found for text in (str(value), typed("x", value)[2:])}
+
+
+async def tables_of(connection: asyncpg.Connection) -> list[str]:
+    """The tables of a service that have rows of brands."""
+    rows = await connection.fetch(
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
+        "where c.relkind in ('r', 'p') and not c.relispartition and a.attname = 'brand_id' "
+        "and c.relnamespace = 'public'::regnamespace order by 1"
+    )
+    return [row["relname"] for row in rows]

@@ -1,0 +1,102 @@
+"""The search is worth something only if there is something to find, and if it finds it."""
+
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+
+from deploy.local.databases import SERVICES
+from tests.isolation.filters import filters_removed, without_filters
+from tests.isolation.openapi import list_operations, request_of
+from tests.isolation.planting import Brand, tables_of
+from tests.isolation.probing import look_for
+from tests.isolation.world import Urls, World, open_applications, reach, with_urls
+
+PLAIN = Path(__file__).parent / "plain.txt"
+
+
+async def test_every_text_of_a_brand_holds_its_canary(
+    world: World, brands: tuple[Brand, Brand]
+) -> None:
+    assert await find_bare(world, brands[0]) - read_plain() == set()
+
+
+async def find_bare(world: World, brand: Brand) -> set[str]:
+    """The columns of text without the brand's canary in any row."""
+    bare = set()
+    for service in SERVICES:
+        async with world.database(service) as connection:
+            for table in await tables_of(connection):
+                columns = await connection.fetch(
+                    "select attname as name from pg_attribute a join pg_type t on t.oid = atttypid "
+                    "where attrelid = $1::regclass and attnum > 0 and not attisdropped "
+                    "and typname in ('text', 'varchar', 'jsonb', '_text')",
+                    table,
+                )
+                for column in columns:
+                    name = column["name"]
+                    found = await connection.fetchval(
+                        f'select bool_or("{name}"::text like $2) from {table} '
+                        f'where brand_id = $1 and "{name}" is not null',
+                        brand.id,
+                        f"%{brand.canary}%",
+                    )
+                    if not found:
+                        bare.add(f"{service}.{table}.{name}")
+    return bare
+
+
+def read_plain() -> set[str]:
+    found = set()
+    for line in PLAIN.read_text().splitlines():
+        if not line.startswith("#"):
+            table, _, columns = line.partition(":")
+            found |= {f"{table}.{column}" for column in columns.split()}
+    return found
+
+
+async def test_filters_alone_hold_too_and_without_both_the_search_finds_the_other_brand(
+    world: World, urls: Urls, brands: tuple[Brand, Brand]
+) -> None:
+    """The same services as a superuser, whom no policy binds."""
+    unbound = {
+        service: replace(urls[service], app=world.database_url(service)) for service in SERVICES
+    }
+    async with AsyncExitStack() as stack:
+        apps = await open_applications(with_urls(world.site, unbound), stack)
+        http = {name: await reach(app, stack, name) for name, app in apps.asgi.items()}
+        filtered = await look_in_lists(world, http, *brands)
+        with filters_removed(user="postgres"):
+            bare = await look_in_lists(world, http, *brands)
+
+    assert filtered == []
+    assert {name.partition(" ")[0] for name in bare} == set(SERVICES)
+    # not all: lists of sealed values fail, for these do not open under another brand
+    assert len(bare) > 20
+
+
+async def look_in_lists(
+    world: World, http: dict[str, httpx.AsyncClient], own: Brand, other: Brand
+) -> list[str]:
+    """The lists in which a caller of `own` finds something of `other`."""
+    found = []
+    for operation in list_operations():
+        if operation.method == "GET" and not operation.is_on_one:
+            request = request_of(operation, own)
+            answer = await http[operation.service].get(
+                request.path, headers=world.authorization(own.admin), **request.options
+            )
+            if look_for(other, answer.content) is not None:
+                found.append(operation.name)
+    return found
+
+
+def test_a_filter_is_removed_wherever_it_stands() -> None:
+    assert without_filters("where l.brand_id = $1 and l.id = $2") == (
+        "where (l.brand_id = $1 or true) and l.id = $2"
+    )
+    assert without_filters("WHERE unit.brand_id = $3::UUID") == (
+        "WHERE (unit.brand_id = $3::UUID or true)"
+    )
+    assert without_filters("on a.brand_id = b.brand_id") == "on a.brand_id = b.brand_id"

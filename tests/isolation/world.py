@@ -1,0 +1,403 @@
+"""The three services on real PostgreSQL and the gateway in front of them, all in this process.
+
+There is no broker: `settle` takes what a brand's services announced and gives it to every
+consumer, as relay and consumers would.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+import asyncpg
+import httpx
+import uvicorn
+from asgi_lifespan import LifespanManager
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import account_svc.app
+import account_svc.consumers
+import content_svc.app
+import content_svc.consumers
+import gateway.app
+import lead_svc.app
+import lead_svc.consumers
+import lead_svc.webhooks.consumers
+from account_svc.settings import Settings as AccountSettings
+from account_svc.use_cases.incentives import fold_standings
+from content_svc.connectors.http import create_client
+from content_svc.settings import Settings as ContentSettings
+from content_svc.use_cases import campaigns
+from content_svc.worker import timer_handlers
+from deploy.local.databases import SERVICES, Service, ServiceUrls
+from deploy.local.process import find_free_port
+from gateway.feed import Feed
+from gateway.settings import Settings as GatewaySettings
+from lead_svc.settings import Settings as LeadSettings
+from shared.access import Principal
+from shared.authentication import issue_service_token
+from shared.clock import now
+from shared.database import Sessions, create_engine, create_sessions
+from shared.envelope import Envelope, of_headers
+from shared.ids import typed
+from shared.inbox import Inbox
+from shared.sealing import open_vault
+from shared.settings import Environment, read_key
+from shared.timers import Due
+from shared.web.serving import KEEP_ALIVE_SECONDS
+from tests.wiring import wire
+
+ISSUER, AUDIENCE = "https://issuer.test", "kos"
+GATEWAY = "gateway"
+APPLICATIONS = (*SERVICES, GATEWAY)
+
+Urls = Mapping[Service, ServiceUrls]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Settings and keys that the processes of one installation share."""
+
+    account: AccountSettings
+    content: ContentSettings
+    lead: LeadSettings
+    pages_port: int
+    """Of the platform on which sellers publish by hand."""
+    signing_key: RSAKey
+
+    def of(self, service: Service) -> AccountSettings | ContentSettings | LeadSettings:
+        found: AccountSettings | ContentSettings | LeadSettings = getattr(self, service)
+        return found
+
+    @property
+    def secret(self) -> bytes:
+        return read_key(self.account.service_secret_file)
+
+    def token(self, principal: Principal, *, seconds: int = 3600) -> str:
+        """An access token of a person with these rights."""
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": principal.actor,
+            "exp": int(time.time()) + seconds,
+            "brand": typed("brand", principal.brand_id),
+            "roles": sorted(principal.roles),
+            "units": [typed("unit", unit_id) for unit_id in principal.unit_ids],
+        }
+        if principal.staff_id is not None:
+            claims["staff"] = typed("staff", principal.staff_id)
+        header = {"alg": "RS256", "typ": "at+jwt", "kid": "test"}
+        return jwt.encode(header, claims, self.signing_key)
+
+
+def make_site(urls: Urls, folder: Path) -> Site:
+    pages_port = find_free_port()
+    signing_key = RSAKey.generate_key(2048, {"kid": "test"})
+    shared = wire(urls["account"], folder)
+    jwks = KeySet([signing_key]).as_dict(private=False)
+    Path(shared["oidc_jwks_file"]).write_text(json.dumps(jwks))
+    settings = {service: {**shared, **_urls(urls[service])} for service in SERVICES}
+    return Site(
+        AccountSettings(**settings["account"]),
+        ContentSettings(
+            **settings["content"],
+            asset_store_url=(folder / "assets").as_uri(),
+            handoff_hosts={"xiaohongshu": [f"127.0.0.1:{pages_port}"]},
+            platform_timeout_seconds=1.0,
+        ),
+        LeadSettings(
+            **settings["lead"],
+            environment=Environment.DEVELOPMENT,
+            intake_database_url=urls["lead"].intake,
+        ),
+        pages_port,
+        signing_key,
+    )
+
+
+def with_urls(site: Site, urls: Urls) -> Site:
+    """The same installation whose api processes log in elsewhere."""
+    return replace(
+        site,
+        account=site.account.model_copy(update={"database_url": urls["account"].app}),
+        content=site.content.model_copy(update={"database_url": urls["content"].app}),
+        lead=site.lead.model_copy(update={"database_url": urls["lead"].app}),
+    )
+
+
+def _urls(urls: ServiceUrls) -> dict[str, str]:
+    return {
+        "database_url": urls.app,
+        "worker_database_url": urls.worker,
+        "relay_database_url": urls.relay,
+        "migration_database_url": urls.owner,
+    }
+
+
+@dataclass(frozen=True)
+class Applications:
+    asgi: dict[str, ASGIApp]
+    states: dict[str, Any]
+    """What each holds while it runs: a service's pools among it."""
+    feed: Feed
+    """Of the gateway."""
+
+
+@dataclass(frozen=True)
+class ConsumerGroup:
+    service: Service
+    topics: frozenset[str]
+    inbox: Inbox
+    chunk: int
+    """Events in one transaction."""
+
+
+@dataclass
+class World:
+    """`http` reaches each application in this process, without a socket."""
+
+    site: Site
+    admin_url: str
+    http: dict[str, httpx.AsyncClient]
+    """By application; `gateway` is one of them."""
+    apps: Applications
+    gateway_url: str
+    """Its socket, for streams."""
+    pages: dict[str, bytes]
+    """What the platform shows, by path."""
+    sessions: dict[Service, Sessions]
+    """Of the workers' roles."""
+    consumers: list[ConsumerGroup]
+    timers: dict[str, Any]
+    announced: dict[UUID, list[Envelope]] = field(default_factory=dict)
+    """What the services of a brand have announced."""
+    _position: dict[tuple[UUID, Service], int] = field(default_factory=dict)
+
+    def authorization(self, principal: Principal) -> dict[str, str]:
+        """As the gateway calls a service for this caller."""
+        return {"authorization": f"Bearer {issue_service_token(principal, self.site.secret)}"}
+
+    async def send(
+        self, application: str, principal: Principal, method: str, path: str, **options: Any
+    ) -> httpx.Response:
+        headers = {**self.authorization(principal), **options.pop("headers", {})}
+        return await self.http[application].request(method, path, headers=headers, **options)
+
+    async def ask(
+        self, principal: Principal, document: str, variables: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
+        return await self.http[GATEWAY].post(
+            "/graphql",
+            json={"query": document, "variables": variables or {}},
+            headers={"authorization": f"Bearer {self.site.token(principal)}"},
+        )
+
+    def database_url(self, service: Service) -> str:
+        """The superuser's."""
+        return f"{self.admin_url.rpartition('/')[0]}/kos_{service}"
+
+    @asynccontextmanager
+    async def database(self, service: Service) -> AsyncIterator[asyncpg.Connection]:
+        """As the superuser, past row-level security."""
+        connection = await asyncpg.connect(self.database_url(service))
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def settle(self, brand_id: UUID) -> None:
+        """Deliver what the brand's services announced, until nothing new is announced."""
+        while envelopes := await self._announced(brand_id):
+            self.announced.setdefault(brand_id, []).extend(envelopes)
+            for consumer in self.consumers:
+                wanted = [each for each in envelopes if each.topic in consumer.topics]
+                for start in range(0, len(wanted), consumer.chunk):
+                    await consumer.inbox.take(wanted[start : start + consumer.chunk])
+        while await fold_standings(self.sessions["account"]):
+            pass
+
+    async def _announced(self, brand_id: UUID) -> list[Envelope]:
+        found: list[Envelope] = []
+        for service in SERVICES:
+            async with self.database(service) as connection:
+                rows = await connection.fetch(
+                    "select id, key, topic, headers, payload from outbox "
+                    "where brand_id = $1 and id > $2 order by id",
+                    brand_id,
+                    self._position.get((brand_id, service), 0),
+                )
+            for row in rows:
+                self._position[brand_id, service] = row["id"]
+                found.append(
+                    of_headers(
+                        json.loads(row["headers"]),
+                        key=row["key"],
+                        topic=row["topic"],
+                        payload=row["payload"],
+                    )
+                )
+        return found
+
+    async def run_timer(self, kind: str, brand_id: UUID, subject_id: UUID) -> None:
+        """What content_svc's worker does when the timer rings."""
+        await self.timers[kind](Due(brand_id, kind, subject_id, now(), 0))
+
+
+class FeedByHand(Feed):
+    """Live without a broker."""
+
+    async def run(self) -> None:
+        self.is_live.set()
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def open_world(site: Site, admin_url: str, urls: Urls) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        sessions: dict[Service, Sessions] = {}
+        for service in SERVICES:
+            engine = create_engine(urls[service].worker)
+            stack.push_async_callback(engine.dispose)
+            sessions[service] = create_sessions(engine)
+        apps = await open_applications(site, stack)
+        http = {name: await reach(app, stack, name) for name, app in apps.asgi.items()}
+        platforms = await stack.enter_async_context(create_client(1.0))
+        pages: dict[str, bytes] = {}
+        await stack.enter_async_context(serve_on_socket(_shown(pages), site.pages_port))
+        yield World(
+            site,
+            admin_url,
+            http,
+            apps,
+            await stack.enter_async_context(serve_on_socket(apps.asgi[GATEWAY])),
+            pages,
+            sessions=sessions,
+            consumers=_consumers(site, sessions),
+            timers=timer_handlers(site.content, sessions["content"], platforms),
+        )
+
+
+async def open_applications(site: Site, stack: AsyncExitStack) -> Applications:
+    """The services, which the gateway calls over loopback, and the gateway."""
+    made: dict[str, ASGIApp] = {
+        "account": account_svc.app.create_app(site.account),
+        "content": content_svc.app.create_app(site.content),
+        "lead": lead_svc.app.create_app(site.lead),
+    }
+    managers = {name: LifespanManager(app, startup_timeout=30) for name, app in made.items()}
+    addresses = {}
+    for name, manager in managers.items():
+        await stack.enter_async_context(manager)
+        addresses[name] = await stack.enter_async_context(serve_on_socket(manager.app))
+    feeds: list[Feed] = []
+
+    def make_feed(*arguments: Any) -> Feed:
+        feeds.append(FeedByHand(*arguments))
+        return feeds[-1]
+
+    with mock.patch.object(gateway.app, "Feed", make_feed):
+        managers[GATEWAY] = LifespanManager(
+            gateway.app.create_app(gateway_settings(site, addresses))
+        )
+    await stack.enter_async_context(managers[GATEWAY])
+    return Applications(
+        {name: manager.app for name, manager in managers.items()},
+        {name: manager._state for name, manager in managers.items()},
+        feeds[0],
+    )
+
+
+def gateway_settings(site: Site, addresses: Mapping[str, str], **overrides: Any) -> GatewaySettings:
+    values: dict[str, Any] = {
+        "environment": "development",
+        "kafka_bootstrap": "127.0.0.1:1",
+        "service_secret_file": site.account.service_secret_file,
+        "oidc_issuer": ISSUER,
+        "oidc_audience": AUDIENCE,
+        "oidc_jwks_file": site.account.oidc_jwks_file,
+        "account_url": addresses["account"],
+        "content_url": addresses["content"],
+        "lead_url": addresses["lead"],
+        # these tests ask far more than a caller would in a minute
+        "cost_per_minute": 1_000_000_000,
+    }
+    return GatewaySettings(**{**values, **overrides})
+
+
+async def reach(app: ASGIApp, stack: AsyncExitStack, name: str) -> httpx.AsyncClient:
+    return await stack.enter_async_context(
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{name}", timeout=30)
+    )
+
+
+@asynccontextmanager
+async def serve_on_socket(app: ASGIApp, port: int | None = None) -> AsyncIterator[str]:
+    """Serve an application whose lifespan is managed elsewhere; gives its address."""
+    port = port or find_free_port()
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        await running
+
+
+def _shown(pages: Mapping[str, bytes]) -> ASGIApp:
+    """The public pages of a platform."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = pages.get(scope["path"])
+        answer = Response(body or b"", 404 if body is None else 200, media_type="text/html")
+        await answer(scope, receive, send)
+
+    return app
+
+
+def _consumers(site: Site, sessions: Mapping[Service, Sessions]) -> list[ConsumerGroup]:
+    """Every consumer group of the services, as its worker has it."""
+    lead = lead_svc.consumers
+    pipeline = lead.pipeline_handlers(open_vault(site.lead), timedelta(0))
+    hooks = lead_svc.webhooks.consumers
+    account, content = account_svc.consumers, content_svc.consumers
+    groups: list[tuple[str, Service, Any, Any, int]] = [
+        ("account_svc", "account", account.TOPICS, account.HANDLERS, 40),
+        ("content_svc", "content", content.TOPICS, content.HANDLERS, 40),
+        ("lead_svc", "lead", lead.DIRECTORY_TOPICS, lead.DIRECTORY_HANDLERS, 40),
+        ("lead_svc.pipeline", "lead", lead.PIPELINE_TOPICS, pipeline, 1),
+        ("lead_svc.webhooks", "lead", hooks.TOPICS, hooks.HANDLERS, 1),
+    ]
+    return [
+        ConsumerGroup(
+            service,
+            frozenset(topics),
+            Inbox(name, handlers, sessions[service], read_key(site.of(service).audit_key_file)),
+            chunk,
+        )
+        for name, service, topics, handlers, chunk in groups
+    ]
+
+
+PLAN, DISPATCH = campaigns.PLAN, campaigns.DISPATCH
