@@ -7,6 +7,7 @@ service token, so the services see one kind of principal. Rules: docs/security.m
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -84,8 +85,18 @@ class RemoteKeys:
             log.warning("jwks_unavailable", url=self._url)
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    principal: Principal
+    expires_at: float
+    """In seconds since 1970."""
+
+
 class Authenticator:
-    """Turns an `Authorization` header into a Principal or raises Unauthenticated."""
+    """Turns an `Authorization` header into a Principal or raises Unauthenticated.
+
+    Without `service_secret` it takes no service tokens: they are for calls between our processes.
+    """
 
     def __init__(
         self,
@@ -93,23 +104,27 @@ class Authenticator:
         issuer: str,
         audience: str,
         key_source: KeySource,
-        service_secret: bytes,
+        service_secret: bytes | None,
         algorithms: tuple[str, ...] = ("RS256", "ES256"),
     ) -> None:
         self._key_source = key_source
         self._algorithms = list(algorithms)
-        self._service_key = OctKey.import_key(service_secret)
+        self._service_key = None if service_secret is None else OctKey.import_key(service_secret)
         self._access_claims = _claims(issuer, audience)
         self._service_claims = _claims(SERVICE_ISSUER, SERVICE_AUDIENCE)
 
     async def authenticate(self, header: str | None) -> Principal:
         """The caller behind `Bearer <token>`."""
+        return (await self.verify(header)).principal
+
+    async def verify(self, header: str | None) -> Verified:
+        """The caller behind `Bearer <token>`, and how long the token is good."""
         scheme, _, token = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("send a bearer token in the Authorization header")
         try:
             kind, kid = _unverified_header(token)
-            if kind == _SERVICE_TYPE:
+            if kind == _SERVICE_TYPE and self._service_key is not None:
                 decoded = jwt.decode(token, self._service_key, algorithms=["HS256"])
                 self._service_claims.validate(decoded.claims)
             elif kind == _ACCESS_TYPE:
@@ -118,14 +133,19 @@ class Authenticator:
                 self._access_claims.validate(decoded.claims)
             else:
                 raise Unauthenticated("not an access token")
-            return principal_of(decoded.claims)
+            return Verified(principal_of(decoded.claims), float(decoded.claims["exp"]))
         except (JoseError, ValueError, TypeError, KeyError) as error:
             # The reason stays in the log of the exception chain; a caller learns only that.
             raise Unauthenticated("the token is not valid") from error
 
 
-def open_authenticator(settings: ProcessSettings, client: httpx.AsyncClient) -> Authenticator:
-    """What verifies the callers of a process, by its settings; `client` fetches the JWKS."""
+def open_authenticator(
+    settings: ProcessSettings, client: httpx.AsyncClient, *, is_inside: bool = True
+) -> Authenticator:
+    """What verifies the callers of a process, by its settings; `client` fetches the JWKS.
+
+    A process that is not `is_inside` is never called by one of ours.
+    """
     source: KeySource
     if settings.oidc_jwks_file is not None:
         source = FileKeys(settings.oidc_jwks_file)
@@ -136,7 +156,7 @@ def open_authenticator(settings: ProcessSettings, client: httpx.AsyncClient) -> 
         issuer=settings.oidc_issuer,
         audience=settings.oidc_audience,
         key_source=source,
-        service_secret=read_key(settings.service_secret_file),
+        service_secret=read_key(settings.service_secret_file) if is_inside else None,
     )
 
 

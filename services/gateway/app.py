@@ -88,7 +88,7 @@ def create_app(settings: Settings) -> ASGIApp:
             )
             upstreams.append(upstream)
             http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-            authenticator = open_authenticator(settings, http)
+            authenticator = open_authenticator(settings, http, is_inside=False)
             credentials = Credentials(authenticator, secret)
             operations = Operations(
                 schema,

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeVar
 from uuid import UUID
@@ -17,8 +18,8 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 API_KEY_PREFIX = "kos_live_"
-CREDENTIAL_SECONDS = 5.0
-"""A verified credential is believed so long: a revoked key works a little longer."""
+TOKEN_SECONDS = 5.0
+"""A verified token is believed so long, and never beyond its expiry."""
 _SERVICE_TOKEN_SECONDS = 60.0
 _MOST_CALLERS = 10_000
 
@@ -46,37 +47,56 @@ class Caller:
         return self._token
 
 
-class Credentials:
-    """Verifies `Authorization` headers, and believes good ones for a while."""
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """A token that was verified."""
 
-    def __init__(
-        self, authenticator: Authenticator, secret: bytes, *, seconds: float = CREDENTIAL_SECONDS
-    ) -> None:
-        self._seconds = seconds
+    caller: Caller
+    believed_until: float
+    """By the monotonic clock."""
+    expires_at: float
+    """In seconds since 1970."""
+
+    @property
+    def is_good(self) -> bool:
+        return time.monotonic() < self.believed_until and time.time() < self.expires_at
+
+
+class Credentials:
+    """Verifies `Authorization` headers.
+
+    A token is believed for a while: nobody can take it back. A key can be revoked, so it is looked
+    up each time.
+    """
+
+    def __init__(self, authenticator: Authenticator, secret: bytes) -> None:
         self._authenticator = authenticator
         self._secret = secret
-        self._verified: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+        self._verified: OrderedDict[bytes, _Good] = OrderedDict()
+        """By the hash of the header."""
         self._callers: OrderedDict[Principal, Caller] = OrderedDict()
 
     async def verify(self, header: str | None, verify_key: VerifyKey) -> Caller:
         """The caller behind an `Authorization` header; raises Unauthenticated."""
         mark = sha256((header or "").encode()).digest()
         known = self._verified.get(mark)
-        if known is not None and time.monotonic() - known[0] < self._seconds:
-            return known[1]
-        caller = self._caller(await self._principal(header, verify_key))
-        _remember(self._verified, mark, (time.monotonic(), caller))
-        return caller
-
-    async def _principal(self, header: str | None, verify_key: VerifyKey) -> Principal:
+        if known is not None and known.is_good:
+            return known.caller
         scheme, _, token = (header or "").partition(" ")
         if scheme.lower() == "bearer" and token.startswith(API_KEY_PREFIX):
-            answer = await verify_key(token, self._caller(SYSTEM))
-            try:
-                return principal_of(msgspec.json.decode(answer))
-            except (ValueError, TypeError, KeyError) as error:
-                raise Unauthenticated("the key is not valid") from error
-        return await self._authenticator.authenticate(header)
+            return self._caller(await self._principal_of_key(token, verify_key))
+        verified = await self._authenticator.verify(header)
+        caller = self._caller(verified.principal)
+        good = _Good(caller, time.monotonic() + TOKEN_SECONDS, verified.expires_at)
+        _remember(self._verified, mark, good)
+        return caller
+
+    async def _principal_of_key(self, key: str, verify_key: VerifyKey) -> Principal:
+        answer = await verify_key(key, self._caller(SYSTEM))
+        try:
+            return principal_of(msgspec.json.decode(answer))
+        except (ValueError, TypeError, KeyError) as error:
+            raise Unauthenticated("the key is not valid") from error
 
     def _caller(self, principal: Principal) -> Caller:
         caller = self._callers.get(principal)

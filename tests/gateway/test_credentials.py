@@ -1,18 +1,17 @@
 """API keys through account_svc; service tokens that act for the caller."""
 
-import asyncio
+import time
+from pathlib import Path
 
 import httpx
-import msgspec
-import pytest
+import time_machine
 
-from gateway.credentials import Caller, Credentials
-from shared.access import Role
-from shared.authentication import Authenticator
-from shared.errors import Unauthenticated
+from shared.access import Principal, Role
+from shared.authentication import issue_service_token
 from shared.ids import parse_id, typed, uuid7
+from shared.settings import read_key
 from tests.gateway.conftest import Client, MakeToken
-from tests.gateway.services import NoKeys, Services, problem
+from tests.gateway.services import Services, problem
 
 VERIFY = "POST account/api-keys/verify"
 LEADS = {"query": "{ leads { nodes { id } } }"}
@@ -34,7 +33,7 @@ async def test_g2_an_api_key_acts_as_the_principal_that_account_svc_names(
     again = await client.post(LEADS)
 
     assert first.json() == again.json() == {"data": {"leads": {"nodes": []}}}
-    assert services.calls == [VERIFY, "GET lead/leads", "GET lead/leads"]
+    assert services.calls == [VERIFY, "GET lead/leads", VERIFY, "GET lead/leads"]
     assert services.bodies[0] == {"key": "kos_live_abc"}
     assert services.principals[0].roles == {Role.PLATFORM_ADMIN}
     assert services.principals[0].actor == "gateway"
@@ -55,30 +54,42 @@ async def test_a_key_that_account_svc_does_not_know_is_401(
     assert services.calls == [VERIFY, VERIFY]
 
 
-async def test_a_revoked_key_works_no_longer_than_it_is_believed(brand: str) -> None:
-    asked: list[str] = []
+async def test_a_revoked_key_is_refused_at_once(
+    http: httpx.AsyncClient, services: Services, brand: str
+) -> None:
+    claims = {"sub": "apikey_1", "brand": brand, "roles": ["scrm"], "units": [], "scope": "lead.*"}
+    services.answers[VERIFY] = lambda _: claims
+    client = Client(http, "kos_live_abc")
+    before = await client.post(LEADS)
+    services.answers[VERIFY] = lambda _: problem(401, "api_key_invalid", "the key is not valid")
 
-    async def verify_key(key: str, _: Caller) -> bytes:
-        if asked:
-            raise Unauthenticated("the key is not valid")
-        asked.append(key)
-        return msgspec.json.encode({"sub": "apikey_1", "brand": brand, "roles": ["scrm"]})
+    after = await client.post(LEADS)
 
-    secret = b"k" * 32
-    authenticator = Authenticator(
-        issuer="https://issuer.test", audience="kos", key_source=NoKeys(), service_secret=secret
-    )
-    credentials = Credentials(authenticator, secret, seconds=0.1)
-    header = "Bearer kos_live_abc"
+    assert (before.status_code, after.status_code) == (200, 401)
 
-    first = await credentials.verify(header, verify_key)
-    at_once = await credentials.verify(header, verify_key)
-    await asyncio.sleep(0.15)
 
-    assert at_once is first
-    with pytest.raises(Unauthenticated):
-        await credentials.verify(header, verify_key)
-    assert asked == ["kos_live_abc"]
+async def test_a_token_is_believed_no_longer_than_until_it_expires(
+    http: httpx.AsyncClient, make_token: MakeToken, brand: str
+) -> None:
+    client = Client(http, make_token(brand=brand, seconds=2))
+    before = await client.post(LEADS)
+    with time_machine.travel(time.time() + 2.5):
+        after = await client.post(LEADS)
+
+    assert (before.status_code, after.status_code) == (200, 401)
+
+
+async def test_a_service_token_is_of_no_use_outside(
+    http: httpx.AsyncClient, services: Services, key_files: Path, brand: str
+) -> None:
+    """It is how the gateway speaks to the services; whoever got hold of one gets no further."""
+    principal = Principal(parse_id("brand", brand), "gateway", frozenset({Role.PLATFORM_ADMIN}))
+    token = issue_service_token(principal, read_key(key_files / "service_secret"))
+
+    answer = await Client(http, token).post(LEADS)
+
+    assert answer.status_code == 401
+    assert services.calls == []
 
 
 async def test_keys_cannot_be_verified_while_account_svc_is_away(

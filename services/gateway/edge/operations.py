@@ -1,7 +1,6 @@
 """From a verified caller and a request to results: limits, budget, execution, masking."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -21,8 +20,6 @@ from gateway.edge.refusals import RequestRefused, shown
 from gateway.feed import Feed
 from gateway.rows import Kind
 from gateway.upstream import Upstream
-
-_RENEW_SECONDS = 60.0
 
 Renew = Callable[[], Awaitable[object]]
 
@@ -117,7 +114,7 @@ class Operations:
     ) -> AsyncGenerator[ExecutionResult, None]:
         """The results of a subscription; the one result of anything else.
 
-        `renew` verifies the caller's credential again: a stream does not outlive it for long.
+        `renew` verifies the credential again for each result: a stream does not outlive it.
         """
         if not admitted.is_subscription:
             yield await self.run(admitted, request_id)
@@ -136,11 +133,8 @@ class Operations:
             yield self._masked(source, request_id)
             return
         try:
-            verified_at = time.monotonic()
             async for result in source:
-                if time.monotonic() - verified_at > _RENEW_SECONDS:
-                    await renew()
-                    verified_at = time.monotonic()
+                await renew()
                 yield self._masked(result, request_id)
         except Exception as error:
             wrapped = GraphQLError(str(error), original_error=error)
