@@ -5,6 +5,7 @@ senders reorder. Measurements and refused designs: docs/adr/0003-outbox-relay.md
 """
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter as Counted
@@ -27,6 +28,8 @@ _SEND_SECONDS = 20
 _ASIDE_SECONDS = 30
 _TOPIC_LOOKUP_SECONDS = 3
 _DISCARD_SECONDS = 3
+_OBSERVE_SECONDS = 5
+_COUNTED = 1_000_000
 
 _DATABASE_ERRORS = (
     asyncpg.PostgresError,
@@ -38,7 +41,8 @@ _DATABASE_ERRORS = (
 PUBLISHED = Counter(
     "kos_outbox_published_total", "Events acknowledged by Kafka", ["service", "type"]
 )
-WAITING = Gauge("kos_outbox_waiting", "Rows in the last batch read from the outbox", ["service"])
+WAITING = Gauge("kos_outbox_waiting", "Unpublished events, counted up to a million", ["service"])
+DEAD = Gauge("kos_outbox_dead_tuples", "Deleted rows that vacuum has not yet removed", ["service"])
 OLDEST = Gauge("kos_outbox_oldest_seconds", "Age of the oldest unpublished event", ["service"])
 OWNERS = Gauge("kos_relay_is_owner", "Whether this process publishes the outbox", ["service"])
 ASIDE = Gauge("kos_outbox_topics_set_aside", "Topics that do not exist in Kafka", ["service"])
@@ -91,8 +95,12 @@ async def run_relay(dsn: str, bootstrap: str, service: str, stopping: asyncio.Ev
                 await asyncio.sleep(random.uniform(0.2, 0.5))
             log.info("relay_owner", service=service)
             OWNERS.labels(service).set(1)
+            observed_at = -math.inf
             while not stopping.is_set():
                 try:
+                    if time.monotonic() > observed_at + _OBSERVE_SECONDS:
+                        await _observe(connection, service)
+                        observed_at = time.monotonic()
                     producer = producer or await _start_producer(bootstrap)
                     await _publish_once(connection, producer, service, aside)
                 except _DATABASE_ERRORS:
@@ -103,7 +111,7 @@ async def run_relay(dsn: str, bootstrap: str, service: str, stopping: asyncio.Ev
                     await discard(producer)
                     producer = None
                     await asyncio.sleep(random.uniform(0.2, 0.5))
-                    await _observe_oldest(connection, service)
+                    await _observe(connection, service)
         except Exception:
             log.exception("relay", service=service)
             await asyncio.sleep(0.2)
@@ -111,7 +119,7 @@ async def run_relay(dsn: str, bootstrap: str, service: str, stopping: asyncio.Ev
             if connection is not None:
                 connection.terminate()  # first: the next owner may start
             # the outbox is the next owner's to tell about
-            for gauge in (OWNERS, WAITING, OLDEST):
+            for gauge in (OWNERS, WAITING, OLDEST, DEAD):
                 gauge.labels(service).set(0)
             await discard(producer)
 
@@ -125,7 +133,6 @@ async def _publish_once(
         aside.current(),
         _ROWS,
     )
-    WAITING.labels(service).set(len(rows))
     ASIDE.labels(service).set(len(aside.until))
     if not rows:
         OLDEST.labels(service).set(0)
@@ -141,10 +148,18 @@ async def _publish_once(
         raise failures[0]
 
 
-async def _observe_oldest(connection: asyncpg.Connection, service: str) -> None:
-    """While nothing can be sent the outbox grows older, and that is to be seen."""
-    oldest = await connection.fetchval("select created_at from outbox order by id limit 1")
+async def _observe(connection: asyncpg.Connection, service: str) -> None:
+    """Tell how the outbox stands; also while nothing can be sent and it only grows."""
+    outbox = await connection.fetchrow(
+        "select (select created_at from outbox order by id limit 1) as oldest, "
+        "(select count(*) from (select from outbox limit $1) counted) as waiting, "
+        "(select n_dead_tup from pg_stat_user_tables where relname = 'outbox') as dead",
+        _COUNTED,
+    )
+    oldest = outbox["oldest"]
     OLDEST.labels(service).set(0 if oldest is None else time.time() - oldest.timestamp())
+    WAITING.labels(service).set(outbox["waiting"])
+    DEAD.labels(service).set(outbox["dead"] or 0)
 
 
 def _count(service: str, rows: Iterable[asyncpg.Record], acknowledged: set[int]) -> None:

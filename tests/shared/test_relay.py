@@ -99,6 +99,23 @@ async def test_a_row_that_commits_late_is_not_skipped(
     assert list(both) == keys_of([fast_staff, slow_staff])
 
 
+async def test_rows_that_wait_are_counted_past_one_batch_and_without_a_broker(
+    plumbing: Plumbing, free_port: Callable[[], int]
+) -> None:
+    await fill(plumbing.urls.app, plumbing.brand_id, "test.nowhere", keys=15, versions=100)
+
+    async def is_counted() -> bool:
+        return REGISTRY.get_sample_value("kos_outbox_waiting", {"service": "test"}) == 1500
+
+    async with relaying(plumbing, f"127.0.0.1:{free_port()}"):
+        await wait_until(is_counted)
+        oldest = REGISTRY.get_sample_value("kos_outbox_oldest_seconds", {"service": "test"})
+        dead = REGISTRY.get_sample_value("kos_outbox_dead_tuples", {"service": "test"})
+    assert oldest is not None
+    assert oldest > 0
+    assert dead is not None
+
+
 async def test_a_cursor_over_ids_loses_what_a_delete_does_not(plumbing: Plumbing) -> None:
     slow_staff, fast_staff = uuid7(), uuid7()
     slow = await asyncpg.connect(plumbing.urls.app)
