@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import httpx
 
 from deploy.local import databases, identity, parts, postgres, process
 from deploy.local.databases import SERVICES, Service
+from deploy.local.parts import Part
 from deploy.local.process import Child
 from deploy.local.settings import REPOSITORY, StackSettings, StackUrls, urls_of
 from deploy.local.stack import Stack
@@ -53,13 +55,15 @@ class Running:
         child.process.wait()
         self.stack.children.remove(child)
 
-    async def start(self, name: str) -> None:
-        """Start what was killed, and wait until it says that it is ready."""
+    async def start(self, name: str, rewrite: Callable[[Part], Part] | None = None) -> None:
+        """Start what was killed, as `rewrite` wants it, and wait until it says that it is ready."""
         passwords = identity.ensure_secrets(self.settings.key_dir)
         urls = {
             service: databases.urls_of(self.admin_url, service, passwords) for service in SERVICES
         }
         part = next(part for part in parts.list_parts(self.settings, urls) if part.name == name)
+        if rewrite is not None:
+            part = rewrite(part)
         child = process.start(
             name,
             part.command,

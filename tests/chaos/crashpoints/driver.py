@@ -21,7 +21,7 @@ from tests.chaos.crashpoints.control import (
 from tests.chaos.crashpoints.flows import Flow, NotDone
 
 RECORDINGS = 3
-_IDLE_SECONDS = 3.0
+IDLE_SECONDS = 3.0
 _TRIES = 3
 _LATE_SECONDS = 1.0
 """How long after the end of a flow a process may still reach what it was waiting for."""
@@ -52,7 +52,9 @@ class Lane:
     """Kill a process and have it started again."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    async def record(self, *, most: int) -> list[tuple[Point, int]]:
+    async def record(
+        self, *, most: int, plays: int = RECORDINGS, idle_seconds: float = IDLE_SECONDS
+    ) -> list[tuple[Point, int]]:
         """The points of the flow in the order of their first occurrence, and how often a stop at
         each is to be tried, at most `most` times.
 
@@ -61,11 +63,11 @@ class Lane:
         await self.flow.play()
         runs = []
         order: dict[Point, None] = {}
-        for _ in range(RECORDINGS):
+        for _ in range(plays):
             found = await self._recorded(self.flow.play)
             order |= dict.fromkeys(found)
             runs.append(Counter(found))
-        idle = set(await self._recorded(lambda: asyncio.sleep(_IDLE_SECONDS)))
+        idle = set(await self._recorded(lambda: asyncio.sleep(idle_seconds)))
         return [
             (
                 point,

@@ -19,7 +19,7 @@ from deploy.local.demo import brand as demo_brand
 from tests.chaos.actors.leads import send_generic
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.evidence import SERVICES
-from tests.chaos.checker.typeid import typed
+from tests.chaos.checker.typeid import typed, uuid_of
 from tests.chaos.ledger import Reading
 from tests.chaos.workload import Workload
 
@@ -60,12 +60,15 @@ class Tables:
         row = await self.row(service, statement, *values)
         return None if row is None else row[0]
 
-    async def waiting(self) -> str:
-        """What of events is on its way or stuck, in words; empty when there is nothing."""
+    async def waiting(self, brand_id: UUID) -> str:
+        """What of the brand's events is on its way or stuck, in words; empty when nothing is."""
         found = []
         for service in SERVICES:
             outbox, parked = await self.row(
-                service, "select (select count(*) from outbox), (select count(*) from parked)"
+                service,
+                "select (select count(*) from outbox where brand_id = $1), "
+                "(select count(*) from parked where brand_id = $1)",
+                brand_id,
             )
             if outbox:
                 found.append(f"{outbox} in the outbox of {service}")
@@ -130,8 +133,8 @@ class LeadFlow:
             "lead",
             "select version, (select count(*) from webhook_delivery d "
             "where d.subject = $2 and d.status = 'delivered'), "
-            "(select count(*) from webhook_delivery where status = 'pending') "
-            "from lead where id = $1",
+            "(select count(*) from webhook_delivery d where d.brand_id = l.brand_id "
+            "and d.status = 'pending') from lead l where id = $1",
             row_id,
             lead_id,
         )
@@ -147,7 +150,7 @@ class LeadFlow:
             row_id,
         ):
             return "no outcome"
-        return await self.tables.waiting()
+        return await self.tables.waiting(_brand_id(self.workload))
 
 
 @dataclass
@@ -248,7 +251,7 @@ class CampaignFlow:
         people = len(self.workload.own.brand.people)
         if (status, drafts, known, is_done) != ("running", people, published, bool(published)):
             return f"{status} with {drafts} drafts, posts {posts}, {known} of them known"
-        return await self.tables.waiting()
+        return await self.tables.waiting(_brand_id(self.workload))
 
 
 async def _until(what: str, missing: Callable[[], Awaitable[str]]) -> None:
@@ -258,6 +261,10 @@ async def _until(what: str, missing: Callable[[], Awaitable[str]]) -> None:
         if time.monotonic() > end:
             raise NotDone(f"{what}: after {FLOW_SECONDS:.0f} s still {found}")
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _brand_id(workload: Workload) -> UUID:
+    return uuid_of(workload.own.brand.client.brand_id)
 
 
 def _require(reading: Reading, what: str) -> None:

@@ -93,8 +93,10 @@ def _run(name: str, seed: int, home: Path) -> list[Anomaly]:
             return anomalies
     options = Options(
         seed=seed,
-        seconds=15,
-        rate=3.0,
+        seconds=14,
+        rate=2.0,
+        # nothing here is about posts
+        campaigns=False,
         stores_per_region=1,
         trouble=all_of_them if name == CONTROL else TROUBLES[find_planted(name).trouble],
         drain_seconds=35,
