@@ -6,8 +6,6 @@ moment in question was done, so a figure holds whatever a retry, a lock or a reb
 
 import argparse
 import asyncio
-import base64
-import hmac
 import json
 import random
 import statistics
@@ -22,24 +20,23 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from tests.chaos.brands import ChaosBrand, open_chaos_brand
+from tests.chaos.brands import open_chaos_brand
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.measuring import lags
 from tests.chaos.ledger import Ledger
+from tests.chaos.recovery_traffic import Traffic
 from tests.chaos.stack import ChaosStack, open_stack
 from tests.conftest import reachable_folder
 
-_EVERY_SECONDS = 0.1
 _LOOK_SECONDS = 0.01
 _LONGEST_SECONDS = 90.0
 _CALM_SECONDS = 2.0
-_POSTGRES_AWAY_SECONDS = 3.0
-_KAFKA_AWAY_SECONDS = 5.0
+_POSTGRES_AWAY_SECONDS = 2.0
+_KAFKA_AWAY_SECONDS = 3.0
 
 Say = Callable[[str], None]
 
@@ -69,57 +66,6 @@ class Absence:
     drained_after: float = 0.0
 
 
-class Traffic:
-    """Sends leads by hook at an even pace, whatever becomes of them."""
-
-    def __init__(self, brand: ChaosBrand) -> None:
-        self._brand = brand
-        self._number = 0
-        self._running: set[asyncio.Task[None]] = set()
-        self.accepted_at: list[float] = []
-        """When each accepted lead was sent."""
-        self.refused_at: list[float] = []
-        self.answered_at = 0.0
-        """When the last acceptance was heard."""
-
-    async def run(self) -> None:
-        limits = httpx.Limits(max_connections=200)
-        async with httpx.AsyncClient(trust_env=False, timeout=5, limits=limits) as client:
-            while True:
-                self._number += 1
-                task = asyncio.create_task(self._send(client, self._number))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                await asyncio.sleep(_EVERY_SECONDS)
-
-    async def _send(self, client: httpx.AsyncClient, number: int) -> None:
-        brand = self._brand
-        at = datetime.now(UTC).isoformat()
-        data = {"lead_id": f"recovery-{number}", "phone": f"1370000{number:04}", "submitted_at": at}
-        body = json.dumps({"type": "lead.created", "timestamp": at, "data": data}).encode()
-        message_id, stamp = f"msg-{number}", str(int(time.time()))
-        key = base64.b64decode(brand.generic_secret.removeprefix("whsec_"))
-        signed = hmac.digest(key, f"{message_id}.{stamp}.".encode() + body, "sha256")
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": stamp,
-            "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
-        }
-        url = f"{brand.brand.client.urls.lead}/hooks/generic/{brand.generic_id}"
-        sent_at = time.time()
-        try:
-            answer = await client.post(url, content=body, headers=headers)
-            is_accepted = answer.is_success
-        except httpx.HTTPError:
-            is_accepted = False
-        if is_accepted:
-            self.accepted_at.append(sent_at)
-            self.answered_at = time.time()
-        else:
-            self.refused_at.append(sent_at)
-
-
 @dataclass
 class Bench:
     stack: ChaosStack
@@ -135,7 +81,7 @@ class Bench:
         measured = Measured("relay: its owner is killed, the standby publishes")
         second = await self.stack.start_second_worker("lead")
         await self._until_ready(second)
-        async with _tail(self):
+        async with _Tail(self):
             for _ in range(self.rounds):
                 await self._calm()
                 owner = self._relay_owner("lead_worker", second)
@@ -316,7 +262,7 @@ class Bench:
         return str(json.loads(lines[-1])["timestamp"]) if lines else ""
 
 
-class _tail:  # noqa: N801 a context manager that reads like a function
+class _Tail:
     """Follows what is announced of leads while it is open."""
 
     def __init__(self, bench: Bench) -> None:

@@ -23,7 +23,7 @@ from tests.chaos.checker.typeid import typed, uuid_of
 from tests.chaos.ledger import Reading
 from tests.chaos.workload import Workload
 
-FLOW_SECONDS = 40.0
+FLOW_SECONDS = 90.0
 _LOOK_SECONDS = 0.05
 _VIDEO = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(512)
 
