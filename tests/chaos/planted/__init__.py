@@ -5,7 +5,7 @@ One file per bug in `bugs/`: what it is, the texts it replaces, the trouble that
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +36,12 @@ class Planted:
 
 
 def find_planted(name: str) -> Planted:
-    bug: Planted = importlib.import_module(f"{__name__}.bugs.{name}").BUG
+    """A bug, or several at once (`one+another`), with the trouble of the first."""
+    first, _, others = name.partition("+")
+    bug: Planted = importlib.import_module(f"{__name__}.bugs.{first}").BUG
+    if others:
+        more = find_planted(others)
+        bug = replace(bug, edits=bug.edits + more.edits, breaks=bug.breaks | more.breaks)
     return bug
 
 

@@ -93,8 +93,8 @@ def _run(name: str, seed: int, home: Path) -> list[Anomaly]:
             return anomalies
     options = Options(
         seed=seed,
-        seconds=14,
-        rate=2.0,
+        seconds=13,
+        rate=0.5,
         # nothing here is about posts
         campaigns=False,
         stores_per_region=1,
