@@ -13,8 +13,9 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ARRAY, BigInteger, DateTime, Enum, LargeBinary, Text, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, DateTime, Enum, LargeBinary, Text, Uuid, event, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
@@ -81,7 +82,7 @@ class Aggregate:
 
 def create_engine(url: str, *, pool_size: int = 5, application: str = "kos") -> AsyncEngine:
     """An engine for a `postgresql://` URL with the platform's time limits."""
-    return create_async_engine(
+    engine = create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -92,6 +93,15 @@ def create_engine(url: str, *, pool_size: int = 5, application: str = "kos") -> 
             "server_settings": {**_TIMEOUTS, "application_name": application},
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _empty_pool_of_a_silent_server)
+    return engine
+
+
+def _empty_pool_of_a_silent_server(context: ExceptionContext) -> None:
+    """Where one connection has gone silent the pool's others have, too: each would cost as long."""
+    if isinstance(context.original_exception, TimeoutError):
+        # SQLAlchemy takes it for our own cancellation, and would drop this one connection only
+        context.invalidate_pool_on_disconnect = True
 
 
 def create_sessions(engine: AsyncEngine) -> Sessions:

@@ -1,5 +1,6 @@
 """Sessions over connections that break."""
 
+import asyncio
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,7 +17,7 @@ async def test_statement_ends_although_the_server_has_gone_silently(
     free_port: Callable[[], int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(database, "_COMMAND_SECONDS", 0.5)
+    monkeypatch.setattr(database, "_COMMAND_SECONDS", 2.0)
     parts = urlsplit(account_database.app)
     assert parts.port is not None
     edge = Edge("test-postgres", free_port(), parts.port)
@@ -24,16 +25,21 @@ async def test_statement_ends_although_the_server_has_gone_silently(
     engine = database.create_engine(url)
     sessions = database.create_sessions(engine)
 
-    async def ask_a_server_that_goes() -> None:
+    async def ask(both: asyncio.Barrier) -> None:
         async with sessions.begin() as session:
             await session.execute(text("select 1"))
-            edge.leave_half_open("server")
-            await session.execute(text("select 2"))
+            await both.wait()
 
     async with await edge.listen():
+        both = asyncio.Barrier(2)
+        await asyncio.gather(ask(both), ask(both))
+        edge.leave_half_open("server")
         with pytest.raises(TimeoutError) as failure:
-            await ask_a_server_that_goes()
+            await ask(both)
         assert database.is_outage(failure.value)
+        # nor does the other connection of the pool cost as long again
         async with sessions.begin() as session:
             assert await session.scalar(text("select 3")) == 3
         await engine.dispose()
+        edge.reset()
+        await asyncio.sleep(0.01)
