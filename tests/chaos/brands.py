@@ -91,6 +91,17 @@ async def open_chaos_brand(
     ):
         client = brand.client
         await setup.set_rules(client, offer_minutes=offer_minutes)
+        await client.mutate(
+            "setRoutingPolicy",
+            "RoutingPolicy",
+            "version",
+            {
+                "steps": ["AUTHOR", "STORE", "REGION", "BRAND"],
+                "offerMinutesByGrade": dict.fromkeys("ABCD", offer_minutes),
+                # a lead that nobody answers comes to rest soon
+                "maxOffers": 2,
+            },
+        )
         generic_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         oceanengine_secret = secrets.token_hex(16)
         generic = await client.mutate(

@@ -16,7 +16,7 @@ SECONDS = 22
 
 async def test_a_fault_of_every_class_breaks_no_promise() -> None:
     said: list[str] = []
-    options = Options(seed=5, seconds=SECONDS, every=1.3, rate=0.7, stores_per_region=1)
+    options = Options(seed=5, seconds=SECONDS, every=1.3, rate=0.4, stores_per_region=1)
     with reachable_folder() as home:
         result = await run(options, home, said.append)
 
