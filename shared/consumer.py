@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -44,7 +44,8 @@ class Consumer:
 
     `name` is the consumer group and the inbox's consumer; `ordinal` distinguishes the copies of
     the worker (static membership) and is used by one process at a time. Up to `chunk` events of a
-    partition share a transaction; 1 for handlers that lock rows of several aggregates.
+    partition that have a handler share a transaction; 1 for handlers that lock rows of several
+    aggregates.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Consumer:
         self._bootstrap = bootstrap
         self._ordinal = ordinal
         self._chunk = chunk
+        self._handled = frozenset(kind.type for kind in handlers)
         self._inbox = Inbox(name, handlers, sessions, audit_key)
         self._held: dict[TopicPartition, float] = {}
         self._observed: set[TopicPartition] = set()
@@ -125,15 +127,16 @@ class Consumer:
     async def _process(self, records: list[ConsumerRecord]) -> int:
         """The first offset of the partition that was not processed."""
         async with self._connections:
-            for start in range(0, len(records), self._chunk):
-                chunk = [envelope.read(record) for record in records[start : start + self._chunk]]
+            done = 0
+            for chunk in split(map(envelope.read, records), self._handled, self._chunk):
                 try:
                     await self._take(chunk)
                 except Exception as error:
                     if not is_unavailable(error):
                         log.exception("chunk_failed", consumer=self._name)
                     log.warning("partition_held", consumer=self._name, topic=records[0].topic)
-                    return int(records[start].offset)
+                    return int(records[done].offset)
+                done += len(chunk)
         return int(records[-1].offset) + 1
 
     async def _take(self, chunk: list[envelope.Envelope]) -> None:
@@ -212,6 +215,28 @@ class Consumer:
                 busy = False
             if not busy:
                 await asyncio.sleep(_RETRY_SECONDS)
+
+
+def split(
+    envelopes: Iterable[envelope.Envelope], handled: Container[str], most: int
+) -> Iterator[list[envelope.Envelope]]:
+    """Cut a partition's events, in order, into what shares a transaction.
+
+    That is at most `most` events of `handled` types. The others have no effects but the note that
+    they were taken in: most of a topic that a consumer reads for one type are such, and a
+    transaction for each would cost as much as an effect.
+    """
+    chunk: list[envelope.Envelope] = []
+    with_effect = 0
+    for each in envelopes:
+        has_effect = each.type in handled
+        if chunk and (len(chunk) == _CHUNK or (has_effect and with_effect == most)):
+            yield chunk
+            chunk, with_effect = [], 0
+        chunk.append(each)
+        with_effect += has_effect
+    if chunk:
+        yield chunk
 
 
 def _lag(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:

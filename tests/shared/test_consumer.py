@@ -17,8 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import parked
-from shared.consumer import Consumer, Unavailable
+from shared.consumer import Consumer, Unavailable, split
 from shared.database import brand_session
+from shared.envelope import Envelope
 from shared.events import Received
 from shared.events.account import StaffReturned
 from shared.ids import uuid7
@@ -239,3 +240,45 @@ async def test_a_partition_that_moved_away_is_told_about_no_more(plumbing: Plumb
     client.assignment.return_value = {TopicPartition("topic", 1)}
     consumer._observe(client)
     assert [REGISTRY.get_sample_value("kos_consumer_lag", each) for each in labels] == [None, 12]
+
+
+def envelopes(types: str) -> list[Envelope]:
+    """One envelope per letter, which is its type; its place is its version."""
+    return [
+        Envelope(
+            event_id=uuid7(),
+            key="k",
+            topic="t",
+            version=place,
+            brand_id=None,
+            type=letter,
+            occurred_at=None,
+            traceparent=None,
+            headers={},
+            payload=b"",
+        )
+        for place, letter in enumerate(types)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("types", "most", "expected"),
+    [
+        ("", 1, []),
+        ("hhh", 1, ["h", "h", "h"]),
+        ("hxxhxh", 1, ["hxx", "hx", "h"]),
+        ("xxhxx", 1, ["xxhxx"]),
+        ("hxhxh", 2, ["hxhx", "h"]),
+        ("x" * 41, 1, ["x" * 40, "x"]),
+        ("h" * 41, 40, ["h" * 40, "h"]),
+    ],
+)
+def test_events_without_a_handler_share_a_transaction(
+    types: str, most: int, expected: list[str]
+) -> None:
+    given = envelopes(types)
+
+    chunks = list(split(given, {"h"}, most))
+
+    assert ["".join(each.type for each in chunk) for chunk in chunks] == expected
+    assert [each for chunk in chunks for each in chunk] == given
