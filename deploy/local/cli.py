@@ -166,6 +166,38 @@ def import_(
     raise typer.Exit(1 if report["rows_refused"] else 0)
 
 
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+) -> None:
+    """Save databases, event log and assets of the running stack as of one moment; not the keys."""
+    from deploy.local.backup.commands import FAILURES, back_up
+
+    try:
+        manifest = asyncio.run(back_up(StackSettings(), folder))
+    except FAILURES as error:
+        fail(f"There is no backup: {error}.")
+    records = sum(sum(ends.values()) for ends in manifest.ends.values())
+    console.print(f"{folder}: {len(manifest.databases)} databases and {records} events")
+    console.print(
+        f"The keys are not in it: keep {StackSettings().key_dir} apart from it, and safe."
+    )
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+) -> None:
+    """Bring a backup back where nothing is yet but the keys; `kos up` then starts from it."""
+    from deploy.local.backup.commands import FAILURES, bring_back
+
+    try:
+        manifest = asyncio.run(bring_back(StackSettings(), folder, console))
+    except FAILURES as error:
+        fail(f"Not restored: {error}.")
+    console.print(f"restored as of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC; start with `kos up`")
+
+
 replay_app = typer.Typer(no_args_is_help=True, help="Parked events, and consumers from a time.")
 app.add_typer(replay_app, name="replay")
 

@@ -115,6 +115,11 @@ async def _connect(url: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
+def url_of_database(url: str, database: str) -> str:
+    """The same server and user, another database."""
+    return _with(url, database=database)
+
+
 def _with(url: str, *, database: str, user: str | None = None, password: str | None = None) -> str:
     parts = urlsplit(url)
     address = parts.netloc

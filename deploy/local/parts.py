@@ -76,7 +76,7 @@ def _content(settings: StackSettings) -> dict[str, object]:
     """Assets lie in a folder, and the sandbox stands in for every platform."""
     sandbox = f"{HOST}:{settings.ports.sandbox}"
     return {
-        "ASSET_STORE_URL": (settings.home / "assets").absolute().as_uri(),
+        "ASSET_STORE_URL": settings.asset_dir.absolute().as_uri(),
         "DOUYIN_URL": f"http://{sandbox}",
         "WECOM_URL": f"http://{sandbox}",
         "HANDOFF_HOSTS": json.dumps({"xiaohongshu": [sandbox], "channels": [sandbox]}),

@@ -55,6 +55,11 @@ class StackSettings(BaseSettings):
         return self.home / "keys"
 
     @property
+    def asset_dir(self) -> Path:
+        """Where content_svc keeps assets in the embedded stack."""
+        return self.home / "assets"
+
+    @property
     def failure_note(self) -> Path:
         """Why the last run ended by itself; absent after a good start."""
         return self.home / "last-failure.txt"

@@ -1,5 +1,6 @@
 """The running stack as these tests hold it: where its parts are, kill one, start it again."""
 
+import asyncio
 import os
 import signal
 import time
@@ -55,19 +56,37 @@ class Running:
         child.process.wait()
         self.stack.children.remove(child)
 
-    async def start(self, name: str, rewrite: Callable[[Part], Part] | None = None) -> None:
-        """Start what was killed, as `rewrite` wants it, and wait until it says that it is ready."""
+    async def stop(self, name: str) -> float:
+        """SIGTERM, as a rolling update sends it; the seconds until the process ended well."""
+        child = self.child(name)
+        child.check()
+        asked_at = time.monotonic()
+        child.ask_to_stop()
+        async with asyncio.timeout(READY_SECONDS):
+            while child.process.poll() is None:
+                await asyncio.sleep(0.02)
+        self.stack.children.remove(child)
+        assert child.process.returncode == 0, f"{name} ended with {child.process.returncode}"
+        return time.monotonic() - asked_at
+
+    def part(self, name: str) -> Part:
+        """How the process of this name is started."""
         passwords = identity.ensure_secrets(self.settings.key_dir)
         urls = {
             service: databases.urls_of(self.admin_url, service, passwords) for service in SERVICES
         }
-        part = next(part for part in parts.list_parts(self.settings, urls) if part.name == name)
-        if rewrite is not None:
-            part = rewrite(part)
+        return next(part for part in parts.list_parts(self.settings, urls) if part.name == name)
+
+    async def start(self, name: str, rewrite: Callable[[Part], Part] | None = None) -> None:
+        """Start what was killed, as `rewrite` wants it, and wait until it says that it is ready."""
+        part = self.part(name)
+        await self.start_part(part if rewrite is None else rewrite(part))
+
+    async def start_part(self, part: Part) -> None:
         child = process.start(
-            name,
+            part.name,
             part.command,
-            log=self.log(name),
+            log=self.log(part.name),
             run_dir=self.settings.run_dir,
             env=part.env,
             cwd=REPOSITORY,
@@ -85,6 +104,7 @@ class Running:
                         return
                 except httpx.TransportError:
                     pass
+                await asyncio.sleep(0.05)
         raise AssertionError(f"{child.name} was not ready again in {READY_SECONDS} s")
 
     async def tables(self, service: Service, *, column: str | None = None) -> list[str]:
