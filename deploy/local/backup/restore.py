@@ -38,7 +38,7 @@ def read_backup(folder: Path, key_dir: Path) -> Manifest:
         found = read_fingerprints(key_dir)
     except ValueError as error:
         raise NotRestored(f"the keys of the installation must be in {key_dir}: {error}") from error
-    if other := [name for name, expected in manifest.keys.items() if found[name] != expected]:
+    if other := [name for name, expected in manifest.keys.items() if found.get(name) != expected]:
         raise NotRestored(
             f"{', '.join(other)} in {key_dir} are not the keys that the backup was made with, "
             "so nobody could read it"

@@ -17,7 +17,7 @@ from deploy.local.backup import log
 from deploy.local.backup.manifest import FORMAT, Manifest, Offsets, digest, fingerprint
 from deploy.local.databases import SERVICES, Service, url_of_database
 from deploy.local.identity import KEY_KINDS
-from shared.settings import read_key
+from shared.settings import read_keys
 
 _LOCK_SECONDS = 2
 _ATTEMPTS = 10
@@ -86,8 +86,12 @@ async def take_backup(
 
 def read_fingerprints(key_dir: Path) -> dict[str, str]:
     """Of the keys without which the databases cannot be read."""
-    names = [f"{service}-{kind}" for service in SERVICES for kind in KEY_KINDS]
-    return {name: fingerprint(read_key(key_dir / name)) for name in names}
+    return {
+        f"{service}-{kind} version {version}": fingerprint(key)
+        for service in SERVICES
+        for kind in KEY_KINDS
+        for version, key in read_keys(key_dir / f"{service}-{kind}").items()
+    }
 
 
 @asynccontextmanager
