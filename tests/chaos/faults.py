@@ -121,6 +121,8 @@ _DRAWS: dict[str, tuple[float, Draw]] = {
 """Class of fault: how often it is drawn in proportion, and what one of it is."""
 
 KINDS = tuple(_DRAWS)
+_BROKER_SECONDS = 40.0
+"""A client of Kafka waits so long for a broker that has gone silent (its `request_timeout_ms`)."""
 
 
 def plan(seed: int, seconds: float, *, every: float = 2.0) -> list[Fault]:
@@ -141,6 +143,10 @@ def _draw(rng: random.Random, seconds: float, every: float) -> Iterator[Fault]:
     while at < seconds - 1:
         kind = first.pop() if first else rng.choices(KINDS, weights)[0]
         target, lasts, more = _DRAWS[kind][1](rng)
+        if kind == "half_open" and target.endswith("-kafka") and more["gone"] == "server":
+            lasts = _BROKER_SECONDS
+            if at + lasts > seconds:
+                more["gone"] = "client"
         yield Fault(
             at=round(at, 1),
             seconds=round(min(lasts, seconds - at), 1),
