@@ -31,6 +31,10 @@ def lines(result: Result, *, minutes: float) -> Iterator[str]:
     )
     quiet = "never" if result.quiet_after is None else f"{result.quiet_after:.1f} s after"
     yield f"quiet: {quiet} the last fault"
+    if result.stop_seconds:
+        slowest = max(result.stop_seconds, key=lambda name: result.stop_seconds[name])
+        took = result.stop_seconds[slowest]
+        yield f"ended in order: the last, {slowest}, {took:.1f} s after it was asked"
     found = Counter(anomaly.name for anomaly in result.anomalies)
     yield f"anomalies: {_counts(found) if found else 'none'}"
     for name, count in found.items():

@@ -40,7 +40,8 @@ _WATCH_SECONDS = 0.05
 _RESTART_SECONDS = 0.2
 
 _IN_A_HURRY = {
-    "CONTENT_DISPATCH_LEASE_SECONDS": "5",
+    # longer than a worker is frozen and a clock is off: who runs out of it may publish twice
+    "CONTENT_DISPATCH_LEASE_SECONDS": "30",
     "CONTENT_DISPATCH_BACKOFF_SECONDS": "0.5",
     "CONTENT_PLATFORM_TIMEOUT_SECONDS": "4",
     "CONTENT_REVIEW_POLL_SECONDS": "0.5",
