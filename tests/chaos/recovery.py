@@ -1,7 +1,8 @@
 """How long work stands still after a kill or an outage: `python -m tests.chaos.recovery`.
 
 Leads come in all the time, ten a second. What is measured is when the work that came after the
-moment in question was done, so a figure holds whatever a retry, a lock or a rebalance takes.
+moment in question was done, so a figure holds whatever a retry, a lock or a rebalance takes. What
+Python needs to import is left out: a killed worker is forked anew.
 """
 
 import argparse
@@ -13,17 +14,19 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from deploy.local.parts import Part
 from tests.chaos.brands import open_chaos_brand
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.measuring import lags
@@ -86,7 +89,7 @@ class Bench:
                 await self._calm()
                 owner = self._relay_owner("lead_worker", second)
                 began = time.time()
-                self.stack.kill(owner)
+                self._kill(owner)
                 await self._until(partial(self._is_announced_after, began))
                 measured.seconds.append(time.time() - began)
                 await self._until_ready(owner)
@@ -96,12 +99,12 @@ class Bench:
         return measured
 
     async def worker_restarted(self) -> Measured:
-        """The only worker is killed; the supervisor starts it again, as the same static member."""
-        measured = Measured("consumer: the worker is killed and restarted, the next lead is routed")
+        """The only worker is killed and begins anew, as the same static member."""
+        measured = Measured("consumer: the worker is killed, its next life routes the next lead")
         for _ in range(self.rounds):
             await self._calm()
             began = time.time()
-            self.stack.kill("lead_worker")
+            self._kill("lead_worker")
             await self._until(partial(self._is_routed_after, began))
             measured.seconds.append(time.time() - began)
             await self._until_ready("lead_worker")
@@ -168,6 +171,11 @@ class Bench:
         await self._until(partial(self._are_routed_between, began, back), seconds=600)
         found.drained_after = time.time() - back
         return found
+
+    def _kill(self, name: str) -> None:
+        """SIGKILL; the next life begins at once."""
+        for child in psutil.Process(self.stack.pid(name)).children():
+            child.kill()
 
     async def _away(self, server: str, seconds: float) -> None:
         self.stack.down.add(server)
@@ -294,10 +302,18 @@ class Found:
     rounds: int
 
 
+def forked(part: Part) -> Part:
+    """The worker that is killed is forked anew: how long Python imports is no matter of ours."""
+    if part.name != "lead_worker":
+        return part
+    python, _, *module = part.command
+    return replace(part, command=[python, "-u", "-m", "tests.chaos.inject", "forked", *module])
+
+
 async def measure(home: Path, rounds: int, minutes: float, say: Say) -> Found:
     ledger = Ledger(home / "clients.jsonl", random.Random(1))
     say("starting the stack")
-    async with open_stack(home) as stack, AsyncExitStack() as opened:
+    async with open_stack(home, rewrite=forked) as stack, AsyncExitStack() as opened:
         brand = await opened.enter_async_context(
             open_chaos_brand(
                 stack.urls,

@@ -27,15 +27,22 @@ SHORTER = (
 )
 
 
-def raise_children(folder: Path, module: str, arguments: list[str], run: Callable[[], None]) -> int:
-    """Fork children that `run`, one after the other, until SIGTERM; the last one's exit code."""
-    edits.install(SHORTER)
+def raise_children(
+    module: str, arguments: list[str], run: Callable[[], None], *, points: Path | None
+) -> int:
+    """Fork children that `run`, one after the other, until SIGTERM; the last one's exit code.
+
+    With `points` they follow the orders in that folder.
+    """
+    if points is not None:
+        edits.install(SHORTER)
     for part in ("__main__", "app", "worker"):
         try:
             importlib.import_module(f"{module}.{part}")
         except ModuleNotFoundError:
             continue
-    install(Watch(folder, name_of(module, arguments)))
+    if points is not None:
+        install(Watch(points, name_of(module, arguments)))
     child = 0
     is_stopping = False
 

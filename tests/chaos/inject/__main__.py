@@ -2,8 +2,9 @@
 
     python -m tests.chaos.inject SPEC MODULE ARGUMENTS...
 
-`SPEC` is `planted=NAME` (a bug of `tests.chaos.planted`) or `points=FOLDER` (stop it at chosen
-I/O points, see `tests.chaos.crashpoints`). MODULE is what would stand after `python -m`.
+`SPEC` is `planted=NAME` (a bug of `tests.chaos.planted`), `points=FOLDER` (stop it at chosen I/O
+points, see `tests.chaos.crashpoints`) or `forked` (as it is, but a child that was killed is there
+again at once). MODULE is what would stand after `python -m`.
 """
 
 import runpy
@@ -27,8 +28,9 @@ def main() -> int:
         edits.install(find_planted(value).edits)
         run()
         return 0
-    if kind == "points":
-        return raise_children(Path(value), module, arguments, run)
+    if kind in ("points", "forked"):
+        points = Path(value) if kind == "points" else None
+        return raise_children(module, arguments, run, points=points)
     raise SystemExit(f"cannot inject {spec}")
 
 

@@ -100,7 +100,7 @@ def _run(name: str, seed: int, home: Path) -> list[Anomaly]:
         stores_per_region=1,
         trouble=all_of_them if name == CONTROL else TROUBLES[find_planted(name).trouble],
         drain_seconds=32,
-        settle_seconds=60 if name == CONTROL else 10,
+        settle_seconds=60 if name == CONTROL else 20,
         rewrite=plant(name),
     )
     result = asyncio.run(run(options, home, lambda _: None))

@@ -16,6 +16,7 @@ from tests.chaos.workload import Workload
 WORKERS = ("account_worker", "content_worker", "lead_worker")
 APIS = ("account", "content", "lead")
 SECOND = "lead_worker_1"
+_READY_SECONDS = 90.0
 
 
 async def slow_workers_killed(injector: Injector, _: list[Workload]) -> None:
@@ -24,10 +25,17 @@ async def slow_workers_killed(injector: Injector, _: list[Workload]) -> None:
         [
             *(Fault(2, 5, "delay", f"{name}-postgres", (("by", 0.1),)) for name in WORKERS),
             *(Fault(4, 0, "kill", name) for name in WORKERS),
-            *(Fault(9, 4, "delay", f"{name}-kafka", (("by", 0.5),)) for name in WORKERS),
-            *(Fault(11, 0, "kill", name) for name in WORKERS),
         ]
     )
+    await injector.stack.wait_until_ready(_READY_SECONDS)
+    # now between an effect and its offset, and between a send and the deletion of what was sent
+    await injector.run(
+        [
+            *(Fault(1, 6, "delay", f"{name}-kafka", (("by", 0.5),)) for name in WORKERS),
+            *(Fault(4, 0, "kill", name) for name in WORKERS),
+        ]
+    )
+    await injector.stack.wait_until_ready(_READY_SECONDS)
 
 
 async def connections_reset(injector: Injector, _: list[Workload]) -> None:
@@ -57,7 +65,8 @@ async def second_worker(injector: Injector, _: list[Workload]) -> None:
     }
     stack.parts[SECOND] = replace(first, name=SECOND, env=direct, port=port)
     await stack.start_second_worker("lead")
-    await injector.run([Fault(4, 10, "delay", "lead_worker-kafka", (("by", 0.3),))])
+    await stack.wait_until_ready(_READY_SECONDS)
+    await injector.run([Fault(1, 8, "delay", "lead_worker-kafka", (("by", 0.3),))])
     await stack.stop_part(SECOND)
 
 
