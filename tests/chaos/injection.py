@@ -18,6 +18,7 @@ from tests.chaos.stack import ChaosStack
 # A full disk, as the one table sees it. A small file system under a tablespace would need the
 # right to mount, which a container and a plain user do not have; the error is the server's own.
 _DISK_FULL = """
+create schema if not exists chaos;
 create or replace function chaos.disk_full() returns trigger language plpgsql as $$
 begin
   raise exception 'could not extend file: No space left on device' using errcode = '53100';
