@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment drill secrets bench chaos chaos-planted crash-points recovery
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment drill images secrets bench chaos chaos-planted crash-points recovery
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ contracts: setup ## the committed GraphQL schema, OpenAPI and AsyncAPI documents
 
 deployment: setup ## images, compose, chart, alerts: checked by the programs that read them
 	@$(BIN)/python -m deploy.checks
+
+images: setup ## what the image build does, without a container engine
+	@$(BIN)/pytest tests/drill/images.py
 
 drill: setup ## the whole stack loses its disk and comes back from a backup
 	@$(BIN)/pytest tests/drill/restore.py

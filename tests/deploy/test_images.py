@@ -103,3 +103,10 @@ def test_last_stages_run_as_a_number_with_a_health_check_and_without_an_installe
     (run,) = (body for body in stages if body.split()[2] == "run")
     assert "\nHEALTHCHECK " in run
     assert "site-packages/pip*" in run
+
+
+def test_secrets_never_enter_the_build() -> None:
+    ignored = (REPOSITORY / ".dockerignore").read_text().splitlines()
+
+    assert ignored.index("deploy/docker/secrets") > ignored.index("!deploy")
+    assert "deploy/docker/secrets/" in (REPOSITORY / ".gitignore").read_text().splitlines()

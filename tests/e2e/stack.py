@@ -19,7 +19,7 @@ from deploy.local.process import Child
 from deploy.local.settings import REPOSITORY, StackSettings, StackUrls, urls_of
 from deploy.local.stack import Stack
 
-READY_SECONDS = 30
+READY_SECONDS = 90
 
 
 @dataclass
