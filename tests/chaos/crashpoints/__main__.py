@@ -17,6 +17,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, default=2, help="stops at a point that comes again")
     parser.add_argument("--sample", type=int, help="only so many stops of each flow")
+    parser.add_argument("--minutes", type=float, help="stop trying after this long")
     parser.add_argument("--keep", type=Path, help="folder to leave data and logs in")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -24,7 +25,12 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
 
-    options = Options(seed=arguments.seed, most=arguments.most, sample=arguments.sample)
+    options = Options(
+        seed=arguments.seed,
+        most=arguments.most,
+        sample=arguments.sample,
+        minutes=arguments.minutes,
+    )
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True)
         result = asyncio.run(run(options, arguments.keep, say))
@@ -51,7 +57,10 @@ def lines(result: Result) -> Iterator[str]:
     total, whole = stops.total(), held.total()
     share = 100 * whole / total if total else 0.0
     yield f"{'all':<14} {points.total():>7} {total:>8} {whole:>7}  {share:.1f}%"
-    yield f"{len(result.outcomes) - total} stops were not reached; {result.seconds:.0f} s in all"
+    yield (
+        f"{len(result.outcomes)} of {result.planned} stops tried, "
+        f"{len(result.outcomes) - total} of them not reached; {result.seconds:.0f} s in all"
+    )
     for outcome in result.outcomes:
         if not outcome.was_hit and not outcome.failure:
             yield f"not reached: {outcome.stop}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -88,15 +89,20 @@ class Lane:
         for process in self.processes:
             give(self.folder, process, Order(next(self.numbers)))
 
-    async def try_all(self, stops: Sequence[Stop], say: Say) -> list[Outcome]:
-        """Every stop; each process of the lane has one in a play of the flow, so that several die
-        in it. What breaks a play counts for every stop of it."""
+    async def try_all(
+        self, stops: Sequence[Stop], say: Say, *, until: float = math.inf
+    ) -> list[Outcome]:
+        """Every stop, or as many as fit in `until` (monotonic).
+
+        Each process of the lane has one in a play of the flow, so that several die in it. What
+        breaks a play counts for every stop of it.
+        """
         waiting = {
             process: deque(stop for stop in stops if stop.point.process == process)
             for process in self.processes
         }
         outcomes: list[Outcome] = []
-        while any(waiting.values()):
+        while any(waiting.values()) and time.monotonic() < until:
             together = [queue.popleft() for queue in waiting.values() if queue]
             found = await self._attempt(together)
             for outcome in found:

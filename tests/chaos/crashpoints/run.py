@@ -1,6 +1,7 @@
 """One stack lives through all stops; at its end the checker reads everything that happened."""
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -38,12 +39,15 @@ class Options:
     """A point that a flow reaches several times is a stop each time, up to so many."""
     sample: int | None = None
     """Only so many stops of each flow, drawn by the seed."""
+    minutes: float | None = None
+    """Only what can be tried in that time, in an order drawn by the seed."""
 
 
 @dataclass
 class Result:
     points: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By process and kind."""
+    planned: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
     seconds: float = 0.0
@@ -121,8 +125,13 @@ async def run(options: Options, home: Path, say: Say) -> Result:
         for (process, kind), count in sorted(result.points.items()):
             say(f"{process:<15} {kind:<14} {count} points")
         say(f"{sum(map(len, plans))} stops")
+        result.planned = sum(map(len, plans))
+        until = math.inf if options.minutes is None else time.monotonic() + options.minutes * 60
         found = await asyncio.gather(
-            *(lane.try_all(stops, say) for lane, stops in zip(lanes, plans, strict=True))
+            *(
+                lane.try_all(stops, say, until=until)
+                for lane, stops in zip(lanes, plans, strict=True)
+            )
         )
         result.outcomes = [outcome for outcomes in found for outcome in outcomes]
         for brand in (sellers, posters):
@@ -163,6 +172,8 @@ async def _plan(lane: Lane, options: Options, result: Result) -> list[Stop]:
     stops = list_stops(points)
     if options.sample is not None and options.sample < len(stops):
         stops = random.Random(options.seed).sample(stops, options.sample)
+    if options.minutes is not None:
+        random.Random(options.seed).shuffle(stops)
     return stops
 
 
