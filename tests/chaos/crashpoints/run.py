@@ -202,7 +202,7 @@ async def _settle(stack: ChaosStack) -> float | None:
     end = time.monotonic() + _QUIET_SECONDS
     while time.monotonic() < end:
         lag = sum((await lags(stack.settings.bootstrap)).values())
-        if not lag and not await open_work(stack.admin_url):
+        if not lag and await open_work(stack.admin_url) == 0:
             return time.time()
         await asyncio.sleep(0.5)
     return None
