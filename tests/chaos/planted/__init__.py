@@ -27,11 +27,13 @@ Trouble = Literal[
 
 @dataclass(frozen=True)
 class Planted:
-    """`breaks` names the invariants of which one at least must be reported."""
+    """`breaks` names the invariants of which one at least must be reported, and for the reason
+    that `shows` (a regular expression) tells: what else goes wrong does not count."""
 
     says: str
     edits: tuple[Edit, ...]
     breaks: frozenset[str]
+    shows: str
     trouble: Trouble = "none"
 
 
@@ -41,7 +43,12 @@ def find_planted(name: str) -> Planted:
     bug: Planted = importlib.import_module(f"{__name__}.bugs.{first}").BUG
     if others:
         more = find_planted(others)
-        bug = replace(bug, edits=bug.edits + more.edits, breaks=bug.breaks | more.breaks)
+        bug = replace(
+            bug,
+            edits=bug.edits + more.edits,
+            breaks=bug.breaks | more.breaks,
+            shows=f"{bug.shows}|{more.shows}",
+        )
     return bug
 
 

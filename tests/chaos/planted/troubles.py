@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import replace
 
 from deploy.local.process import find_free_port
+from tests.chaos.actors.leads import send_lead
 from tests.chaos.faults import Fault
 from tests.chaos.injection import Injector
 from tests.chaos.planted import Trouble
@@ -53,8 +54,8 @@ async def slow_apis(injector: Injector, _: list[Workload]) -> None:
     await injector.run([Fault(2, 9, "delay", f"{name}-postgres", (("by", 0.1),)) for name in APIS])
 
 
-async def second_worker(injector: Injector, _: list[Workload]) -> None:
-    """Two workers of one service, of which one is slow to reach Kafka."""
+async def second_worker(injector: Injector, workloads: list[Workload]) -> None:
+    """Two workers of one service, of which one takes seconds to reach Kafka."""
     stack = injector.stack
     first = stack.parts["lead_worker"]
     port = find_free_port()
@@ -66,8 +67,16 @@ async def second_worker(injector: Injector, _: list[Workload]) -> None:
     stack.parts[SECOND] = replace(first, name=SECOND, env=direct, port=port)
     await stack.start_second_worker("lead")
     await stack.wait_until_ready(_READY_SECONDS)
-    await injector.run([Fault(1, 8, "delay", "lead_worker-kafka", (("by", 0.3),))])
+    # what the slow one has begun to send is overtaken by what follows it within two seconds
+    slow = Fault(0, 16, "delay", "lead_worker-kafka", (("by", 1.0),))
+    await asyncio.gather(injector.run([slow]), *(_send_waves(load) for load in workloads))
     await stack.stop_part(SECOND)
+
+
+async def _send_waves(load: Workload) -> None:
+    for _ in range(5):
+        await asyncio.gather(*(send_lead(load) for _ in range(4)))
+        await asyncio.sleep(2)
 
 
 async def two_changes_at_a_time(injector: Injector, workloads: list[Workload]) -> None:

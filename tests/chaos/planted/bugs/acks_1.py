@@ -13,5 +13,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I2"}),
+    shows="never reached Kafka",
     trouble="a broker lost",
 )

@@ -16,5 +16,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I1"}),
+    shows="was acknowledged, but",
     trouble="apis killed",
 )

@@ -13,5 +13,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I2", "I4", "I7", "I12"}),
+    shows="waits for version",
     trouble="slow workers killed",
 )

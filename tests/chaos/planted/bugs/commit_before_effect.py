@@ -18,5 +18,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I4", "I7", "I12"}),
+    shows="waits for version",
     trouble="slow workers killed",
 )

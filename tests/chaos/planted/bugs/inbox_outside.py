@@ -18,5 +18,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I4", "I7", "I12"}),
+    shows="apart from its effect",
     trouble="slow workers killed",
 )

@@ -13,4 +13,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I10"}),
+    shows="is not forced",
 )

@@ -13,4 +13,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I8"}),
+    shows="for another body and got through",
 )

@@ -13,20 +13,11 @@ BUG = Planted(
         ),
         Edit(
             "shared.inbox",
-            "        elif envelope.version > head + 1:\n            await self._park(",
-            "        elif head and envelope.version > head + 1:\n            await self._park(",
-        ),
-        Edit(
-            "shared.inbox",
             "        if envelope.version <= head:\n            EVENTS",
             "        if envelope.version <= 0:\n            EVENTS",
         ),
-        Edit(
-            "shared.inbox",
-            "                heads[envelope.key] = envelope.version\n",
-            "                heads[envelope.key] = max(head, envelope.version)\n",
-        ),
     ),
-    breaks=frozenset({"I4", "I14"}),
+    breaks=frozenset({"I4", "I5", "I14"}),
+    shows="in the order|more than once|without an inbox row",
     trouble="slow workers killed",
 )

@@ -14,5 +14,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I3", "I7"}),
+    shows="was told as versions",
     trouble="two changes at a time",
 )

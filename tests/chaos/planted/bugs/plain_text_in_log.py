@@ -15,4 +15,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I11"}),
+    shows="the log of lead_worker tells",
 )

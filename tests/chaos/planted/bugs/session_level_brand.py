@@ -18,4 +18,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I10"}),
+    shows="began to take in",
 )

@@ -29,5 +29,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I3"}),
+    shows="was told as versions",
     trouble="a second worker",
 )

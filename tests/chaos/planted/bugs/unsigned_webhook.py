@@ -14,4 +14,5 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I9"}),
+    shows="is not validly signed",
 )

@@ -13,5 +13,6 @@ BUG = Planted(
         ),
     ),
     breaks=frozenset({"I9"}),
+    shows="reached .* as versions",
     trouble="subscriber fails",
 )
