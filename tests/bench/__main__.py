@@ -29,7 +29,15 @@ from typing import Protocol, cast
 from tests.bench.rounds import cores, pin
 from tests.bench.row import Options, Result, Row, Side, Verdict
 
-MODULES = ("tests.bench.gateway",)
+MODULES = (
+    "tests.bench.gateway",
+    "tests.bench.intake",
+    "tests.bench.fan_out",
+    "tests.bench.page",
+    "tests.bench.routing",
+    "tests.bench.flow",
+    "tests.bench.footprint",
+)
 
 
 class Module(Protocol):
