@@ -1,6 +1,6 @@
 """Who may do what: principals, roles, scopes of API keys and the part of the tree they cover."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -106,12 +106,13 @@ class AccessMatrix:
         if not principal.roles & self.rows[action] or not principal.holds_scope(action):
             raise NotAllowed(f"this credential may not do {action}")
 
-    def allow(self, action: str) -> Callable[..., Principal]:
+    def allow(self, action: str) -> Callable[..., Awaitable[Principal]]:
         """A route dependency: the caller, who may do `action`; 401 or 403 otherwise."""
         if action not in self.rows:
             raise ValueError(f"{action} is not in the access matrix")
 
-        def permitted(principal: Caller) -> Principal:
+        # async, as every dependency of ours: FastAPI sends plain functions through a thread
+        async def permitted(principal: Caller) -> Principal:
             self.check(principal, action)
             return principal
 

@@ -158,12 +158,28 @@ async def create_read_pool(url: str, *, size: int = 5, application: str = "kos")
         timeout=5,
         command_timeout=10,
         server_settings={**_TIMEOUTS, "application_name": application},
+        reset=_end_transaction,
     )
+
+
+async def _end_transaction(connection: asyncpg.Connection) -> None:
+    """All that a read leaves behind on its connection, and only when it was cancelled: the driver's
+    own reset is a statement after every read."""
+    if connection.is_in_transaction():
+        await connection.execute("rollback")
 
 
 @asynccontextmanager
 async def brand_read(pool: "asyncpg.Pool", brand_id: UUID) -> AsyncIterator[asyncpg.Connection]:
     """A read-only transaction of one brand on the driver's connection."""
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
-        await connection.execute("select set_config('app.brand', $1, true)", str(brand_id))
-        yield connection
+    async with pool.acquire() as connection:
+        # One message for both; a UUID has no quotes.
+        await connection.execute(
+            f"begin read only; select set_config('app.brand', '{UUID(int=brand_id.int)}', true)"
+        )
+        try:
+            yield connection
+        except BaseException:
+            await connection.execute("rollback")
+            raise
+        await connection.execute("commit")

@@ -5,6 +5,7 @@ publishes the rows afterwards.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,11 @@ from shared.events import Event
 from shared.ids import typed, uuid7
 from shared.tables import OutboxRow
 from shared.tracing import current_traceparent
+
+
+@lru_cache(maxsize=10_000)
+def _typed_brand(brand_id: UUID) -> str:
+    return typed("brand", brand_id)
 
 
 def add(session: AsyncSession, aggregate: Aggregate, event: Event) -> None:
@@ -49,14 +55,16 @@ def row(brand_id: UUID, event: Event, version: int) -> dict[str, Any]:
     """
     created_at = now()
     event_id = uuid7()
+    subject = event.subject
     headers = {
         "ce_specversion": "1.0",
         "ce_id": str(event_id),
         "ce_source": event.publisher(),
         "ce_type": event.type,
-        "ce_subject": event.subject,
-        "ce_time": created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "ce_brandid": typed("brand", brand_id),
+        "ce_subject": subject,
+        # aware UTC always, so the offset is the last six characters
+        "ce_time": f"{created_at.isoformat(timespec='milliseconds')[:-6]}Z",
+        "ce_brandid": _typed_brand(brand_id),
         "ce_aggregateversion": str(version),
         "content-type": "application/json",
     }
@@ -67,7 +75,7 @@ def row(brand_id: UUID, event: Event, version: int) -> dict[str, Any]:
         "event_id": event_id,
         "brand_id": brand_id,
         "topic": event.topic,
-        "key": event.subject,
+        "key": subject,
         "version": version,
         "payload": event.data(),
         "headers": headers,

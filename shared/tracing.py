@@ -21,6 +21,7 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("kos")
+_is_recording = False
 
 
 def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
@@ -34,11 +35,15 @@ def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
     exporter = OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+    global _is_recording  # noqa: PLW0603 - as the library's provider: of the process, set once
+    _is_recording = True
     return provider
 
 
 def current_traceparent() -> str | None:
     """The W3C `traceparent` of the work in progress, or None outside any trace."""
+    if trace.get_current_span() is trace.INVALID_SPAN:
+        return None
     carrier: dict[str, str] = {}
     _propagator.inject(carrier)
     return carrier.get("traceparent")
@@ -56,6 +61,9 @@ def span(
 
     An exception marks it by type alone: its message may quote a person's data.
     """
+    if traceparent is None and not _is_recording:
+        yield  # nothing to carry on and nobody to tell
+        return
     parent = _propagator.extract({"traceparent": traceparent}) if traceparent else None
     token = otel_context.attach(parent) if parent is not None else None
     try:

@@ -99,7 +99,7 @@ class Cursor:
             raise Invalid("not a cursor of this list", field="/after") from error
 
 
-def _cursor(
+async def _cursor(
     first: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
     after: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Cursor:

@@ -190,7 +190,10 @@ async def make_campaign(
 async def plan(brand: Brand, campaign: Mapping[str, Any]) -> None:
     """Do the worker's planning of a launched campaign."""
     campaign_id = uuid_of(campaign["id"])
-    await planning.Planner(brand.sessions).plan(brand.due(campaigns.PLAN, campaign_id))
+    planner = planning.Planner(brand.sessions)
+    # on a busy machine it gives way before it is done, to be due again at once
+    while await planner.plan(brand.due(campaigns.PLAN, campaign_id)) is not None:
+        pass
 
 
 async def get_campaign(brand: Brand, campaign: Mapping[str, Any]) -> Json:

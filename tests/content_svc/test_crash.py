@@ -105,7 +105,7 @@ async def test_c9_sigkill_in_the_middle_of_planning_loses_and_doubles_nothing(
     async def some_are_written() -> bool:
         return bool(
             await brand.sql(
-                "select 1 from campaign_place where brand_id = :b and is_written limit 1"
+                "select 1 from campaign where brand_id = :b and written_through is not null"
             )
         )
 

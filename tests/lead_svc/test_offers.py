@@ -124,6 +124,22 @@ async def test_l6_without_anybody_able_in_the_store_the_region_gets_the_lead(
     assert (lead["unit_id"], lead["origin_unit_id"]) == (near_path[-1], store.id)
 
 
+async def test_l6_a_region_of_many_sellers_gives_the_lead_to_who_has_fewest(
+    brand: Brand, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lead_svc.repository.offers.MANY", 2)
+    await brand.receive(StaffDeparted(staff_id=store.seller))
+    path = await brand.add_unit(UnitKind.STORE, "S2", store.region_path)
+    sellers = [await brand.add_seller(path[-1], capacity=2) for _ in range(4)]
+
+    leads = [await brand.lead(phone=f"1391234800{n}", post_url=store.url) for n in range(4)]
+
+    offered = [(await offer_of(brand, lead))["staff_id"] for lead in leads]
+    assert sorted(offered) == sorted(sellers)
+    [decision] = await brand.rows("select * from decision where lead_id = :id", id=leads[0])
+    assert decision["candidates"][-1]["step"] == "region"
+
+
 async def test_l6_a_suspended_account_brings_its_author_no_leads(
     brand: Brand, store: Store
 ) -> None:

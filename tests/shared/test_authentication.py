@@ -155,6 +155,38 @@ async def test_g2_a_service_token_runs_out(authenticator: Authenticator) -> None
         await authenticator.authenticate(f"Bearer {issued}")
 
 
+async def test_g2_a_token_that_was_good_is_not_believed_past_its_end(
+    authenticator: Authenticator,
+) -> None:
+    at = time.time()
+    short = token(exp=int(at) + 3)
+
+    assert await authenticator.authenticate(f"Bearer {short}") == PRINCIPAL
+    with time_machine.travel(at + 4), pytest.raises(Unauthenticated):
+        await authenticator.authenticate(f"Bearer {short}")
+
+
+async def test_g2_a_good_token_is_verified_anew_after_seconds() -> None:
+    class Withdrawn:
+        asked = 0
+
+        async def keys(self, kid: str | None, /) -> KeySet:
+            self.asked += 1
+            return KeySet([SIGNING if self.asked == 1 else RSA])
+
+    keys = Withdrawn()
+    authenticator = Authenticator(
+        issuer=ISSUER, audience=AUDIENCE, key_source=keys, service_secret=SECRET
+    )
+    given = f"Bearer {token()}"
+
+    for _ in range(2):
+        assert await authenticator.authenticate(given) == PRINCIPAL
+    assert keys.asked == 1
+    with time_machine.travel(time.time() + 6), pytest.raises(Unauthenticated):
+        await authenticator.authenticate(given)
+
+
 @pytest.mark.parametrize("scopes", [None, frozenset({"lead.*", "personal.read"}), frozenset()])
 def test_g2_claims_say_all_of_a_principal(scopes: frozenset[str] | None) -> None:
     principal = replace(PRINCIPAL, scopes=scopes)

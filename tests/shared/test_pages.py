@@ -13,14 +13,14 @@ def encoded(value: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(value)).decode().rstrip("=")
 
 
-def test_a_cursor_comes_back_as_it_went_out() -> None:
-    assert _cursor(5, encode_cursor(7, "a")) == Cursor(first=5, after=[7, "a"])
+async def test_a_cursor_comes_back_as_it_went_out() -> None:
+    assert await _cursor(5, encode_cursor(7, "a")) == Cursor(first=5, after=[7, "a"])
 
 
 @pytest.mark.parametrize("value", [{}, [None], [True], [1.5], [2**63], [[1]], "text"])
-def test_what_no_list_has_handed_out_is_refused(value: object) -> None:
+async def test_what_no_list_has_handed_out_is_refused(value: object) -> None:
     with pytest.raises(Invalid) as refused:
-        _cursor(5, encoded(value))
+        await _cursor(5, encoded(value))
 
     assert refused.value.field == "/after"
 

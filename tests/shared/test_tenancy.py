@@ -1,5 +1,6 @@
 """A brand sees its own rows only: proved on the catalogue of every service's database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -191,6 +192,33 @@ async def test_a_pooled_read_connection_does_not_carry_the_brand(
     await pool.close()
 
     assert (seen, carried) == (1, 0)
+
+
+async def test_a_read_that_fails_or_is_cancelled_leaves_neither_brand_nor_transaction_behind(
+    database: Database, sessions: Sessions
+) -> None:
+    brand_id = uuid7()
+    await _write(sessions, brand_id)
+    pool = await create_read_pool(database.urls.app, size=1)
+
+    async def sleep() -> None:
+        async with brand_read(pool, brand_id) as connection:
+            await connection.fetchval("select pg_sleep(30)")
+
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with brand_read(pool, brand_id) as connection:
+            await connection.fetch("select * from no_such_table")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(sleep(), 0.2)
+    async with pool.acquire() as connection:
+        left = connection.is_in_transaction()
+        carried = await connection.fetchval("select count(*) from data_key")
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with brand_read(pool, brand_id) as connection:
+            await connection.execute("delete from data_key")
+    await pool.close()
+
+    assert (left, carried) == (False, 0)
 
 
 async def test_a_failed_transaction_does_not_leave_the_brand_behind(sessions: Sessions) -> None:

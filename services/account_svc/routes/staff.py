@@ -35,7 +35,7 @@ ROUTERS = (reads, commands)
 MayRead = Annotated[Principal, Depends(MATRIX.allow("staff.read"))]
 
 
-def _vault(request: Request) -> Vault:
+async def _vault(request: Request) -> Vault:
     vault = request.state.vault
     assert isinstance(vault, Vault)
     return vault

@@ -54,6 +54,8 @@ class Campaign(Aggregate, Base):
     """Every targeted account has its place; what remains is to write the drafts."""
     compiled_through: Mapped[UUID | None]
     """The last account id that the compilation reached: a crash goes on from here."""
+    written_through: Mapped[UUID | None]
+    """The last account id whose place has its draft; drafts are written in that order."""
     is_written: Mapped[bool]
     """Every place has its draft."""
     created_at: Mapped[datetime]
@@ -96,13 +98,6 @@ class CampaignPlace(Base):
 
     __tablename__ = "campaign_place"
     __table_args__ = (
-        Index(
-            "ix_campaign_place_unwritten",
-            "brand_id",
-            "campaign_id",
-            "account_id",
-            postgresql_where=text("not is_written"),
-        ),
         Index("ix_campaign_place_brand_id_account_id_due_at", "brand_id", "account_id", "due_at"),
     )
 
@@ -110,7 +105,8 @@ class CampaignPlace(Base):
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     due_at: Mapped[datetime]
-    is_written: Mapped[bool]
+    is_written: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Set by releases before `Campaign.written_through`; to be dropped when none of them runs."""
 
 
 class Draft(Aggregate, Base):

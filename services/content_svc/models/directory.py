@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from content_svc.models.base import Base
@@ -35,6 +35,15 @@ class UnitEntry(Base):
 
 class StaffEntry(Base):
     __tablename__ = "staff_directory"
+    __table_args__ = (
+        # the few that targeting leaves out
+        Index(
+            "ix_staff_directory_departed",
+            "brand_id",
+            "staff_id",
+            postgresql_where=text("is_departed"),
+        ),
+    )
 
     brand_id: Mapped[UUID] = mapped_column(primary_key=True)
     staff_id: Mapped[UUID] = mapped_column(primary_key=True)

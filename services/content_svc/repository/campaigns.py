@@ -14,58 +14,59 @@ from content_svc.errors import CampaignCodeTaken, CampaignNotFound, DraftNotFoun
 from content_svc.models import Campaign, CampaignPlace, Draft, Post, PostStatus
 from shared.events.account import Platform
 
-_TARGET = """
-    a.brand_id = :brand_id and a.status = 'active' and s.is_departed is not true
-    and (cardinality(cast(:platforms as text[])) = 0 or a.platform = any(:platforms))
-    and (cardinality(cast(:persona_kinds as text[])) = 0 or a.persona_kind = any(:persona_kinds))
-    and (cardinality(cast(:unit_ids as uuid[])) = 0 or u.ancestor_ids && :unit_ids)
-"""
-_DIRECTORY = """
-    account_directory a
-    left join unit_directory u on u.brand_id = a.brand_id and u.unit_id = a.unit_id
-    left join staff_directory s on s.brand_id = a.brand_id and s.staff_id = a.staff_id
-"""
+_DIRECTORY = """account_directory a
+    left join unit_directory u on u.brand_id = a.brand_id and u.unit_id = a.unit_id"""
+_FIRST = UUID(int=0)
+_TARGET = """a.brand_id = :brand_id and a.status = 'active'
+    and not exists (select from staff_directory s
+        where s.brand_id = :brand_id and s.staff_id = a.staff_id and s.is_departed)"""
+_NARROWED = {
+    "platforms": " and a.platform = any(:platforms)",
+    "persona_kinds": " and a.persona_kind = any(:persona_kinds)",
+    "unit_ids": " and u.ancestor_ids && cast(:unit_ids as uuid[])",
+}
 
 # An account's moment in the window is drawn from its id, so that compiling again gives the same
-# one. Where another post of the account is too close, it takes the first free moment behind.
-_COMPILE = f"""
-with page as (
+# one. Where another post of the account is too close, it takes the first free moment behind. Most
+# accounts have none: what is taken is joined to the whole page, not looked up account by account.
+_COMPILE = """
+with page as materialized (
     select a.account_id,
            cast(:starts_at as timestamptz) + cast(:window as interval) * (
-               (hashtextextended(a.account_id::text, :seed) & 1048575) / 1048576.0) as drawn_at
-    from {_DIRECTORY}
-    where {_TARGET} and (cast(:after as uuid) is null or a.account_id > :after)
+               (uuid_hash_extended(a.account_id, :seed) & 1048575) / 1048576.0) as drawn_at
+    from {directory}
+    where {target} and a.account_id > :after
     order by a.account_id limit :size
+), taken as (
+    select account_id, array_agg(due_at) as times from (
+        select p.account_id, p.due_at from campaign_place p
+        where p.brand_id = :brand_id and p.account_id > :after and p.due_at > :since
+          and p.account_id in (select account_id from page)
+        union all
+        select o.account_id, o.due_at from post o
+        where o.brand_id = :brand_id and o.account_id > :after and o.due_at > :since
+          and o.account_id in (select account_id from page)
+          and o.campaign_id is null and o.status <> 'withdrawn'
+    ) other group by account_id
 ), added as (
-    insert into campaign_place (brand_id, campaign_id, account_id, due_at, is_written)
-    select :brand_id, :campaign_id, page.account_id, free.due_at, false
-    from page
-    cross join lateral (
-        select coalesce(array_agg(other.due_at), '{{}}') as times from (
-            select p.due_at from campaign_place p
-            where p.brand_id = :brand_id and p.account_id = page.account_id
-              and p.due_at > page.drawn_at - cast(:gap as interval)
-            union all
-            select o.due_at from post o
-            where o.brand_id = :brand_id and o.account_id = page.account_id
-              and o.campaign_id is null and o.status <> 'withdrawn'
-              and o.due_at > page.drawn_at - cast(:gap as interval)
-        ) other
-    ) busy
-    cross join lateral (
-        select min(candidate.due_at) as due_at
-        from (
-            select page.drawn_at as due_at
-            union all select taken + cast(:gap as interval) from unnest(busy.times) taken
-        ) candidate
-        where not exists (
-            select from unnest(busy.times) taken
-            where taken > candidate.due_at - cast(:gap as interval)
-              and taken < candidate.due_at + cast(:gap as interval))
-    ) free
-    on conflict do nothing
+    insert into campaign_place (brand_id, campaign_id, account_id, due_at)
+    select :brand_id, :campaign_id, page.account_id,
+        case when taken.times is null then page.drawn_at else (
+            select min(candidate.due_at)
+            from (
+                select page.drawn_at as due_at
+                union all
+                select one + cast(:gap as interval) from unnest(taken.times) one
+                where one > page.drawn_at - cast(:gap as interval)
+            ) candidate
+            where not exists (
+                select from unnest(taken.times) one
+                where one > candidate.due_at - cast(:gap as interval)
+                  and one < candidate.due_at + cast(:gap as interval))
+        ) end
+    from page left join taken using (account_id)
 )
-select count(*) as reached, (array_agg(account_id order by account_id desc))[1] as last
+select count(*) as reached, (select account_id from page order by 1 desc limit 1) as last
 from page
 """
 
@@ -85,7 +86,8 @@ left join lateral (
     where x.brand_id = :brand_id and x.unit_id = any(u.ancestor_ids) and x.city is not null
     order by array_position(u.ancestor_ids, x.unit_id) desc limit 1
 ) place on true
-where p.brand_id = :brand_id and p.campaign_id = :campaign_id and not p.is_written
+where p.brand_id = :brand_id and p.campaign_id = :campaign_id
+  and p.account_id > :after and not p.is_written
 order by p.account_id limit :size
 """
 
@@ -149,9 +151,9 @@ async def get_campaign(session: AsyncSession, brand_id: UUID, campaign_id: UUID)
 
 async def count_targets(session: AsyncSession, campaign: Campaign) -> dict[str, int]:
     """Accounts that the campaign would post on, by platform."""
+    directory, target, given = _target(campaign)
     rows = await session.execute(
-        text(f"select a.platform, count(*) from {_DIRECTORY} where {_TARGET} group by 1"),
-        _target(campaign),
+        text(f"select a.platform, count(*) from {directory} where {target} group by 1"), given
     )
     return {row[0]: row[1] for row in rows}
 
@@ -159,20 +161,23 @@ async def count_targets(session: AsyncSession, campaign: Campaign) -> dict[str, 
 async def compile_page(session: AsyncSession, campaign: Campaign, *, size: int) -> int:
     """Give the next `size` targeted accounts their places; returns how many were reached.
 
-    Set-based and resumable: `campaign.compiled_through` moves in the same transaction, and a
-    repeated range adds nothing.
+    Set-based and resumable: `campaign.compiled_through` moves in the same transaction, under the
+    lock of the campaign, so that no range comes twice.
     """
+    directory, target, given = _target(campaign)
+    gap = timedelta(minutes=campaign.posts_per_account_gap_minutes)
     row = (
         await session.execute(
-            text(_COMPILE),
+            text(_COMPILE.format(directory=directory, target=target)),
             {
-                **_target(campaign),
+                **given,
                 "campaign_id": campaign.id,
-                "after": campaign.compiled_through,
+                "after": campaign.compiled_through or _FIRST,
                 "size": size,
                 "starts_at": campaign.starts_at,
                 "window": campaign.ends_at - campaign.starts_at,
-                "gap": timedelta(minutes=campaign.posts_per_account_gap_minutes),
+                "gap": gap,
+                "since": campaign.starts_at - gap,
                 "seed": campaign.id.int % 2**62,
             },
         )
@@ -183,10 +188,17 @@ async def compile_page(session: AsyncSession, campaign: Campaign, *, size: int) 
 
 
 async def list_unwritten(
-    session: AsyncSession, brand_id: UUID, campaign_id: UUID, *, size: int
+    session: AsyncSession, campaign: Campaign, *, size: int
 ) -> list[Unwritten]:
+    """The next places behind `campaign.written_through`."""
     rows = await session.execute(
-        text(_UNWRITTEN), {"brand_id": brand_id, "campaign_id": campaign_id, "size": size}
+        text(_UNWRITTEN),
+        {
+            "brand_id": campaign.brand_id,
+            "campaign_id": campaign.id,
+            "after": campaign.written_through or _FIRST,
+            "size": size,
+        },
     )
     return [
         Unwritten(
@@ -205,27 +217,15 @@ async def list_unwritten(
 
 async def write_places(
     session: AsyncSession,
-    brand_id: UUID,
-    campaign_id: UUID,
+    campaign: Campaign,
     drafts: Sequence[dict[str, Any]],
     posts: Sequence[dict[str, Any]],
 ) -> None:
-    """Insert drafts and posts and close their places, in one statement each."""
-    if drafts:
-        await session.execute(insert(Draft), drafts)
+    """Insert the drafts of the next places, in their order, and the posts; note how far it is."""
+    await session.execute(insert(Draft), drafts)
     if posts:
         await session.execute(insert(Post), posts)
-    await session.execute(
-        text(
-            "update campaign_place set is_written = true where brand_id = :brand_id"
-            " and campaign_id = :campaign_id and account_id = any(:account_ids)"
-        ),
-        {
-            "brand_id": brand_id,
-            "campaign_id": campaign_id,
-            "account_ids": [draft["account_id"] for draft in drafts],
-        },
-    )
+    campaign.written_through = drafts[-1]["account_id"]
 
 
 async def count_places(session: AsyncSession, brand_id: UUID, campaign_id: UUID) -> int:
@@ -284,10 +284,14 @@ async def has_post(session: AsyncSession, draft: Draft) -> bool:
     return post_id is not None
 
 
-def _target(campaign: Campaign) -> dict[str, Any]:
-    return {
-        "brand_id": campaign.brand_id,
-        "platforms": campaign.platforms,
-        "persona_kinds": campaign.persona_kinds,
-        "unit_ids": campaign.unit_ids,
+def _target(campaign: Campaign) -> tuple[str, str, dict[str, Any]]:
+    """The tables and conditions that find the campaign's accounts, with their arguments.
+
+    What the campaign does not narrow is not in the statement, for the planner cannot tell.
+    """
+    given: dict[str, Any] = {
+        name: wanted for name in _NARROWED if (wanted := getattr(campaign, name))
     }
+    directory = _DIRECTORY if "unit_ids" in given else "account_directory a"
+    target = _TARGET + "".join(_NARROWED[name] for name in given)
+    return directory, target, {"brand_id": campaign.brand_id, **given}

@@ -67,6 +67,7 @@ async def create_campaign(
         status=CampaignStatus.DRAFT,
         is_compiled=False,
         compiled_through=None,
+        written_through=None,
         is_written=False,
         created_at=now(),
     )

@@ -81,7 +81,7 @@ async def plan_step(session: AsyncSession, brand_id: UUID, campaign_id: UUID) ->
         reached = await campaigns.compile_page(session, campaign, size=COMPILE_SIZE)
         campaign.is_compiled = reached < COMPILE_SIZE
         return True
-    places = await campaigns.list_unwritten(session, brand_id, campaign_id, size=WRITE_SIZE)
+    places = await campaigns.list_unwritten(session, campaign, size=WRITE_SIZE)
     if places:
         await _write(session, campaign, places)
         return True
@@ -125,7 +125,7 @@ async def _write(session: AsyncSession, campaign: Campaign, places: Sequence[Unw
     for place in places:
         rendered, checked = _compose(source, check, campaign, place)
         batch.add(place, rendered, checked)
-    await campaigns.write_places(session, campaign.brand_id, campaign.id, batch.drafts, batch.posts)
+    await campaigns.write_places(session, campaign, batch.drafts, batch.posts)
     await outbox.add_many(session, campaign.brand_id, batch.events)
     if batch.posts:
         first = min(post["due_at"] for post in batch.posts)

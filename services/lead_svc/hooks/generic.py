@@ -34,8 +34,11 @@ from lead_svc.hooks.reading import TEXT_LIMIT, Unreadable, json_object, plausibl
 T = TypeVar("T")
 
 TOLERANCE = timedelta(minutes=5)
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
 MAX_SIGNATURES = 16
 """Rotation needs two; a header full of them would only buy hashing time."""
+
+ACCEPTED = json_answer(200, {"status": "accepted"})
 
 LEAD_TYPES = ("lead.created", "lead.updated")
 
@@ -80,6 +83,7 @@ class LeadIn(msgspec.Struct, frozen=True, kw_only=True):
     submitted_at: Instant | None = None
 
 
+FIELDS = frozenset(LeadIn.__struct_fields__)
 TEXT_FIELDS = tuple(
     name for name in LeadIn.__struct_fields__ if name not in ("lead_id", "consent", "submitted_at")
 )
@@ -130,7 +134,7 @@ class Generic:
         return Delivery(
             dedupe_key=dedupe_key(webhook_id, payload=request.body),
             payload=request.body,
-            answer=json_answer(200, {"status": "accepted"}),
+            answer=ACCEPTED,
             content=content_of(read, self._settings, request.body, now),
         )
 
@@ -189,18 +193,20 @@ def is_signed_by(key: Ed25519PublicKey, signature: str, signed: bytes) -> bool:
 
 
 def is_recent(timestamp: str, now: datetime) -> bool:
-    if not re.fullmatch(r"[0-9]{1,12}", timestamp):
+    if not _TIMESTAMP.fullmatch(timestamp):
         return False
     return abs(now.timestamp() - int(timestamp)) <= TOLERANCE.total_seconds()
 
 
 def read(_: Settings, payload: bytes, now: datetime) -> Content:
     document = json_object(payload, "body")
-    event = checked(document, EventIn)
+    if document.get("type") not in LEAD_TYPES:
+        other = checked(document, EventIn)
+        occurred_at = plausible(other.timestamp, "timestamp", now)
+        return Content(kind=other.type, occurred_at=occurred_at, is_known=False)
+    event = checked(document, LeadEventIn)
     occurred_at = plausible(event.timestamp, "timestamp", now)
-    if event.type not in LEAD_TYPES:
-        return Content(kind=event.type, occurred_at=occurred_at, is_known=False)
-    lead = lead_form(checked(document, LeadEventIn).data, event.data, now)
+    lead = lead_form(event.data, document["data"], now)
     return Content(kind=event.type, occurred_at=occurred_at, leads=(lead,))
 
 
@@ -221,7 +227,7 @@ def lead_form(lead: LeadIn, data: dict[str, Any], now: datetime) -> LeadForm:
     submitted_at = lead.submitted_at
     if submitted_at is not None:
         submitted_at = plausible(submitted_at, "data.submitted_at", now)
-    extra = {name: value for name, value in data.items() if name not in LeadIn.__struct_fields__}
+    extra = {name: value for name, value in data.items() if name not in FIELDS}
     if lead.consent:
         more = {k: v for k, v in data["consent"].items() if k not in ConsentIn.__struct_fields__}
         if more:

@@ -1,5 +1,6 @@
 """Reading what a platform sent: every surprise becomes `Unreadable`, which names the field."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -9,6 +10,7 @@ import msgspec
 BOM = b"\xef\xbb\xbf"
 MAX_DEPTH = 32
 MAX_INTEGER = 2**63 - 1
+_LONG_NUMBER = re.compile("[0-9]{19}")
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCK_AHEAD = timedelta(days=1)
@@ -28,7 +30,20 @@ def json_object(raw: bytes | str, what: str) -> dict[str, Any]:
         raise Unreadable(f"{what}: not JSON") from None
     if not isinstance(document, dict):
         raise Unreadable(f"{what}: not a JSON object")
+    text = raw if isinstance(raw, str) else raw.decode(errors="replace")
+    if _is_plain(text):
+        return document
     return {storable_text(name): storable(value, what, 1) for name, value in document.items()}
+
+
+def _is_plain(text: str) -> bool:
+    """Whether `storable` would change nothing: no NUL can be in there, no number of more than 18
+    digits, and too few brackets to nest too deep."""
+    return (
+        "\\u0000" not in text
+        and text.count("{") + text.count("[") < MAX_DEPTH
+        and not _LONG_NUMBER.search(text)
+    )
 
 
 def storable(value: Any, what: str, depth: int) -> Any:

@@ -4,14 +4,15 @@ Plain ASGI, because this is the hottest path of the platform (docs/scale.md). An
 the platforms; only what no platform defines is `application/problem+json`.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 import asyncpg
 import structlog
 from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lead_svc.hooks import (
@@ -32,15 +33,12 @@ from shared.errors import Overloaded
 from shared.ids import uuid7
 from shared.tracing import request_id, span
 from shared.web import problem_response
-from shared.web.problems import MEDIA_TYPE
+from shared.web.problems import MEDIA_TYPE, render_bug
 
 PREFIX = "/hooks/"
-DEADLINE_SECONDS = 4.0
-"""WeCom and Douyin give five seconds. After ours the receipt may still be written: the platform
-repeats, and the repeat finds it."""
-
 REFUSED = Counter("kos_hook_refused_total", "Hooks refused", ["platform", "reason"])
 DELIVERED = Counter("kos_hook_delivered_total", "Hooks stored", ["platform", "outcome"])
+_delivered = cache(DELIVERED.labels)
 
 UNREACHABLE = (
     OSError,
@@ -54,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 
 class HookEdge:
-    """Middleware that answers hooks itself and leaves every other path to the application.
+    """Answers hooks itself and leaves every other path to the application behind it.
 
     The application's lifespan provides the state `intake`.
     """
@@ -74,6 +72,8 @@ class HookEdge:
         try:
             with span("hook", kind=SpanKind.SERVER, traceparent=headers.get("traceparent")):
                 answer = await answer_hook(scope["state"]["intake"], scope, headers, receive)
+        except Exception as error:
+            answer = answer_of(render_bug(error))
         finally:
             request_id.reset(token)
         await send_answer(answer, current, send)
@@ -123,15 +123,12 @@ async def store(
     """Answer as the platform wants, once the delivery is durable and not before."""
     receipt = new_receipt(intake.vault, connection.source, delivery, received_at)
     try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            is_new = await intake.writer.write(receipt)
-    except TimeoutError:
-        return problem(503, "intake_unavailable", "the delivery may not be stored")
+        is_new = await intake.writer.write(receipt)
     except Overloaded as error:
         return problem(error.status, error.code, error.message)
     except NotStorable:
         return problem(500, "internal", "the delivery cannot be stored; quote the request id")
-    DELIVERED.labels(receipt.platform, receipt.status.value if is_new else "repeat").inc()
+    _delivered(receipt.platform, receipt.status.value if is_new else "repeat").inc()
     return delivery.answer
 
 
@@ -156,10 +153,13 @@ async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes | Non
 
 
 def problem(status: int, code: str, detail: str) -> Answer:
-    response = problem_response(status, code, detail)
+    return answer_of(problem_response(status, code, detail))
+
+
+def answer_of(response: Response) -> Answer:
     kept = ("retry-after",)
     return Answer(
-        status,
+        response.status_code,
         bytes(response.body),
         MEDIA_TYPE,
         tuple((name, value) for name, value in response.headers.items() if name in kept),

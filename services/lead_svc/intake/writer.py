@@ -23,6 +23,11 @@ LARGEST_BATCH_BYTES = 8 * 1024 * 1024
 MOST_WAITING = 4_000
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 
+DEADLINE_SECONDS = 4.0
+"""WeCom and Douyin give five seconds. After ours the receipt may still be written: the platform
+repeats, and the repeat finds it."""
+SWEEP_SECONDS = 0.1
+
 _ATTEMPTS = 3
 _STATEMENT_SECONDS = 5.0
 _TRANSIENT = (
@@ -71,12 +76,13 @@ class Writer:
         self._dsn = dsn
         self._waiting: deque[tuple[NewReceipt, asyncio.Future[bool]]] = deque()
         self._waiting_bytes = 0
+        self._open: deque[tuple[float, asyncio.Future[bool]]] = deque()
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._connection: asyncpg.Connection | None = None
 
     async def write(self, receipt: NewReceipt) -> bool:
-        """Wait until the receipt is durable; False if it is a repeat.
+        """Wait until the receipt is durable, at most DEADLINE_SECONDS; False if it is a repeat.
 
         Giving up waiting does not take the receipt back. Raises IntakeFull (nothing written),
         IntakeUnavailable (unknown) or NotStorable (nothing written).
@@ -84,8 +90,10 @@ class Writer:
         is_full = len(self._waiting) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES
         if self._is_stopping or is_full:
             raise IntakeFull("too many deliveries wait to be stored")
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((receipt, future))
+        self._open.append((loop.time() + DEADLINE_SECONDS, future))
         self._waiting_bytes += len(receipt.payload)
         WAITING.set(len(self._waiting))
         self._wake.set()
@@ -97,6 +105,7 @@ class Writer:
         self._wake.set()
 
     async def run(self) -> None:
+        sweeping = asyncio.create_task(self._sweep(), name="intake-deadlines")
         try:
             while self._waiting or not self._is_stopping:
                 if not self._waiting:
@@ -108,7 +117,18 @@ class Writer:
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     settle(future, outcome)
         finally:
+            sweeping.cancel()
             self._disconnect()
+
+    async def _sweep(self) -> None:
+        """Answer whom the database keeps waiting too long. One look at the oldest now and then,
+        for a timer of its own costs each request more than its signature does."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now, open_ = loop.time(), self._open
+            while open_ and (open_[0][1].done() or open_[0][0] <= now):
+                settle(open_.popleft()[1], IntakeUnavailable(UNKNOWN))
+            await asyncio.sleep(SWEEP_SECONDS)
 
     def _take(self) -> list[tuple[NewReceipt, asyncio.Future[bool]]]:
         batch: list[tuple[NewReceipt, asyncio.Future[bool]]] = []

@@ -29,16 +29,31 @@ _COLUMNS = """s.id as staff_id, s.unit_id, s.is_seller, s.is_departed, s.absent_
 _ONE = f"""select {_COLUMNS}, 1 as found from seller s
     where s.brand_id = :brand and s.id = :staff"""
 
+MANY = 1_000
+"""Sellers are counted up to here: what a decision costs must not grow with the brand."""
+
 _BELOW = f"""select {_COLUMNS}, count(*) over () as found
-    from org_unit u join seller s on s.brand_id = u.brand_id and s.unit_id = u.id
-    where u.brand_id = :brand and u.ancestor_ids @> array[cast(:unit as uuid)]
+    from (
+        select s.* from org_unit u join seller s on s.brand_id = u.brand_id and s.unit_id = u.id
+        where u.brand_id = :brand and u.ancestor_ids @> array[cast(:unit as uuid)]
+        limit {MANY + 1}
+    ) s
     order by {_ABLE} desc, s.open_load::float8 / greatest(s.open_lead_capacity, 1),
         s.last_offered_at nulls first, s.id
     limit :limit"""
 
-# The whole brand may have 130,000 sellers: those with the fewest open leads, from an index.
+# A region or the whole brand may have 130,000 sellers: those with the fewest open leads, from an
+# index.
+_MANY_BELOW = f"""select {_COLUMNS}, {MANY} as found
+    from seller s
+    where s.brand_id = :brand and {_ABLE}
+        and s.unit_id = any(array(select u.id from org_unit u
+            where u.brand_id = :brand and u.ancestor_ids @> array[cast(:unit as uuid)]))
+    order by s.open_load, s.last_offered_at nulls first, s.id
+    limit :limit"""
 _BRAND = f"""select {_COLUMNS},
-        (select count(*) from seller where brand_id = :brand) as found
+        (select count(*) from (select from seller where brand_id = :brand limit {MANY}) few)
+            as found
     from seller s
     where s.brand_id = :brand and {_ABLE}
     order by s.open_load, s.last_offered_at nulls first, s.id
@@ -47,7 +62,8 @@ _BRAND = f"""select {_COLUMNS},
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """The candidates of one step and distance; `found` counts those that were not loaded too."""
+    """The candidates of one step and distance; `found` counts those that were not loaded, too, up
+    to about MANY."""
 
     candidates: list[Candidate]
     found: int
@@ -72,7 +88,11 @@ async def load_below(
     session: AsyncSession, search: Search, unit_id: UUID, step: Step, distance: int
 ) -> Ring:
     """Sellers of the unit and of every unit below it."""
-    rows = await _load(session, search, _BELOW, {"unit": unit_id, "limit": RING_LIMIT})
+    given = {"unit": unit_id, "limit": RING_LIMIT}
+    rows = await _load(session, search, _BELOW, given)
+    if rows and rows[0]["found"] > MANY:
+        # One without anybody able has to say who they are and why: then any of them will do.
+        rows = await _load(session, search, _MANY_BELOW, given) or rows
     return _ring(rows, step, distance)
 
 

@@ -14,7 +14,7 @@ from lead_svc.models import Contact
 from lead_svc.personal import clear_or_masked
 from lead_svc.repository import contacts as repository
 from lead_svc.repository.reads import CONTACTS, TOUCHPOINTS, Where
-from lead_svc.routes.rows import by_ids, page, shape
+from lead_svc.routes.rows import by_ids, page, shape, shape_all
 from lead_svc.schemas.contacts import (
     ContactOut,
     ContactsOut,
@@ -105,7 +105,7 @@ async def list_touchpoints(request: Request, contact_id: ContactId, principal: R
             f"{TOUCHPOINTS} where {where.sql} order by t.at desc, t.id desc limit 500",
             *where.arguments,
         )
-    return json_response({"items": [shape(row, "touch") for row in rows]})
+    return json_response({"items": shape_all(rows, "touch")})
 
 
 @commands.post("/contacts/{contact_id}/move-stage")

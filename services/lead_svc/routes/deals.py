@@ -8,7 +8,7 @@ from starlette.responses import Response
 from lead_svc.access import MATRIX
 from lead_svc.models import DealStatus
 from lead_svc.repository.reads import DEAL, DEALS, Where, fetch_newest_per
-from lead_svc.routes.rows import by_ids, grouped, page, shape
+from lead_svc.routes.rows import by_ids, grouped, page, shape_all
 from lead_svc.schemas.contacts import DealOut, DealsByLeads, DealsOut, VoidDealIn, WinIn
 from lead_svc.use_cases import deals as use_cases
 from shared.access import Principal
@@ -48,7 +48,7 @@ async def list_deals(
     )
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows, has_next = await fetch_page(connection, DEALS, where, cursor)
-    return json_response(page([shape(row, "deal") for row in rows], rows, has_next))
+    return json_response(page(shape_all(rows, "deal"), rows, has_next))
 
 
 @reads.post("/deals/by-ids", response_model=DealsOut)
@@ -58,7 +58,7 @@ async def get_deals(request: Request, body: ByIds, principal: Reader) -> Respons
     where.within(principal.extent)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows = await fetch_by_ids(connection, DEALS, where, ids)
-    return json_response(by_ids([shape(row, "deal") for row in rows], "deal", ids))
+    return json_response(by_ids(shape_all(rows, "deal"), "deal", ids))
 
 
 @reads.post("/deals/by-leads", response_model=DealsByLeads)

@@ -18,7 +18,7 @@ from lead_svc.repository.reads import (
     Where,
     fetch_newest_per,
 )
-from lead_svc.routes.rows import by_ids, grouped, page, shape
+from lead_svc.routes.rows import by_ids, grouped, page, shape_all
 from lead_svc.schemas.leads import (
     AcceptIn,
     CaptureIn,
@@ -74,7 +74,7 @@ async def list_leads(
     )
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows, has_next = await fetch_page(connection, LEADS, where, cursor)
-    return json_response(page([shape(row, "lead") for row in rows], rows, has_next))
+    return json_response(page(shape_all(rows, "lead"), rows, has_next))
 
 
 @reads.post("/leads/by-ids", response_model=LeadsOut)
@@ -84,7 +84,7 @@ async def get_leads(request: Request, body: ByIds, principal: Reader) -> Respons
     where.within(principal.extent)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows = await fetch_by_ids(connection, LEADS, where, ids)
-    return json_response(by_ids([shape(row, "lead") for row in rows], "lead", ids))
+    return json_response(by_ids(shape_all(rows, "lead"), "lead", ids))
 
 
 @reads.post("/leads/by-posts", response_model=LeadsByPosts)
@@ -126,7 +126,7 @@ async def list_decisions(
             f"{DECISIONS} where {where.sql} order by t.id desc limit 100",
             *where.arguments,
         )
-    return json_response({"items": [shape(row, "decision") for row in rows]})
+    return json_response({"items": shape_all(rows, "decision")})
 
 
 @commands.post("/leads", status_code=201)

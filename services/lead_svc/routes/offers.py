@@ -8,7 +8,7 @@ from starlette.responses import Response
 from lead_svc.access import MATRIX
 from lead_svc.models import OfferStatus
 from lead_svc.repository.reads import OFFERS, Where
-from lead_svc.routes.rows import by_ids, page, shape
+from lead_svc.routes.rows import by_ids, page, shape_all
 from lead_svc.schemas.leads import OfferOut, OffersOut
 from shared.access import Principal
 from shared.database import brand_read
@@ -36,7 +36,7 @@ async def list_offers(
     where.equal(staff_id=staff_id, lead_id=lead_id, status=status.value if status else None)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows, has_next = await fetch_page(connection, OFFERS, where, cursor)
-    return json_response(page([shape(row, "offer") for row in rows], rows, has_next))
+    return json_response(page(shape_all(rows, "offer"), rows, has_next))
 
 
 @reads.post("/offers/by-ids", response_model=OffersOut)
@@ -46,4 +46,4 @@ async def get_offers(request: Request, body: ByIds, principal: Reader) -> Respon
     where.within(principal.extent)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows = await fetch_by_ids(connection, OFFERS, where, ids)
-    return json_response(by_ids([shape(row, "offer") for row in rows], "offer", ids))
+    return json_response(by_ids(shape_all(rows, "offer"), "offer", ids))

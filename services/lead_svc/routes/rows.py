@@ -29,19 +29,34 @@ _LEFT_OUT = frozenset({"total", "place"})
 
 def shape(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """A row as its resource; `prefix` is that of its own id."""
-    return {
-        name: _shape_value(name, value, prefix)
-        for name, value in row.items()
-        if name not in _LEFT_OUT
-    }
+    [item] = shape_all([row], prefix)
+    return item
 
 
-def _shape_value(name: str, value: Any, prefix: str) -> Any:
-    if isinstance(value, UUID):
-        return typed(prefix if name == "id" else _PREFIXES[name], value)
-    if name in _JSON_COLUMNS and isinstance(value, str):
-        return msgspec.Raw(value.encode())
-    return value
+def shape_all(rows: Sequence[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
+    """Rows of one statement as resources. What each column is, is looked up once for all."""
+    if not rows:
+        return []
+    names = list(rows[0].keys())
+    prefixes = {**_PREFIXES, "id": prefix}
+    ids = [(name, prefixes[name]) for name in names if name in prefixes]
+    documents = [name for name in names if name in _JSON_COLUMNS]
+    left_out = [name for name in names if name in _LEFT_OUT]
+    items = []
+    for row in rows:
+        item = dict(row)
+        for name, own in ids:
+            value = item[name]
+            if value is not None:
+                item[name] = typed(own, value)
+        for name in documents:
+            value = item[name]
+            if isinstance(value, str):
+                item[name] = msgspec.Raw(value.encode())
+        for name in left_out:
+            del item[name]
+        items.append(item)
+    return items
 
 
 def page(

@@ -112,7 +112,7 @@ async def intake(database: Database, vault: Vault) -> AsyncIterator[Intake]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy test machine is no reason to answer 503."""
-    monkeypatch.setattr("lead_svc.intake.edge.DEADLINE_SECONDS", 60.0)
+    monkeypatch.setattr("lead_svc.intake.writer.DEADLINE_SECONDS", 60.0)
 
 
 @pytest.fixture

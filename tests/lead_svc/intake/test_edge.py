@@ -321,12 +321,12 @@ async def test_a_delivery_that_cannot_be_stored_in_time_is_to_be_repeated_and_no
 ) -> None:
     path = path_of(await make_connection())
     assert (await post(client, path, generic(lead_event("warm")))).status_code == 200
-    monkeypatch.setattr("lead_svc.intake.edge.DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr("lead_svc.intake.writer.DEADLINE_SECONDS", 0.2)
 
     async with brand_session(database.app, database.brand_id) as session:
         await session.execute(text("lock table lead in exclusive mode"))
         late = await post(client, path, generic(lead_event("crm-2"), "msg_2"))
-    monkeypatch.setattr("lead_svc.intake.edge.DEADLINE_SECONDS", 60.0)
+    monkeypatch.setattr("lead_svc.intake.writer.DEADLINE_SECONDS", 60.0)
     repeat = await post(client, path, generic(lead_event("crm-2"), "msg_2"))
 
     assert (late.status_code, late.json()["code"]) == (503, "intake_unavailable")
@@ -371,3 +371,18 @@ async def test_a_lost_database_is_answered_with_repeat_later(
     assert (answer.status_code, answer.json()["code"]) == (503, "intake_unavailable")
     assert answer.headers["retry-after"] == "1"
     assert orjson.loads(answer.content)["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_a_bug_is_answered_as_one_and_with_the_request_id(
+    client: httpx.AsyncClient,
+    make_connection: MakeConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = path_of(await make_connection())
+    monkeypatch.setattr("lead_svc.intake.edge.new_receipt", lambda *_: 1 / 0)
+
+    answer = await post(client, path, generic(lead_event(name="林女士")))
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert "division" not in answer.text
