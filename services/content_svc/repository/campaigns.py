@@ -65,6 +65,9 @@ with page as materialized (
                   and one < candidate.due_at + cast(:gap as interval))
         ) end
     from page left join taken using (account_id)
+    where not exists (select from campaign_place own where own.brand_id = :brand_id
+        and own.campaign_id = :campaign_id and own.account_id = page.account_id
+        and own.account_id > :after)
 )
 select count(*) as reached, (select account_id from page order by 1 desc limit 1) as last
 from page
@@ -161,8 +164,8 @@ async def count_targets(session: AsyncSession, campaign: Campaign) -> dict[str, 
 async def compile_page(session: AsyncSession, campaign: Campaign, *, size: int) -> int:
     """Give the next `size` targeted accounts their places; returns how many were reached.
 
-    Set-based and resumable: `campaign.compiled_through` moves in the same transaction, under the
-    lock of the campaign, so that no range comes twice.
+    Set-based and resumable: `campaign.compiled_through` moves in the same transaction, and a
+    repeated range adds nothing. The caller holds the campaign, so that nobody else adds to it.
     """
     directory, target, given = _target(campaign)
     gap = timedelta(minutes=campaign.posts_per_account_gap_minutes)

@@ -8,11 +8,12 @@ BUG = Planted(
     edits=(
         Edit(
             "lead_svc.intake.edge",
-            "            is_new = await intake.writer.write(receipt)\n",
-            "            asyncio.get_running_loop().call_later(\n"
-            "                0.3, lambda: asyncio.ensure_future(intake.writer.write(receipt))\n"
-            "            )\n"
-            "            is_new = True\n",
+            "        is_new = await intake.writer.write(receipt)\n",
+            "        import asyncio\n"
+            "        asyncio.get_running_loop().call_later(\n"
+            "            0.3, lambda: asyncio.ensure_future(intake.writer.write(receipt))\n"
+            "        )\n"
+            "        is_new = True\n",
         ),
     ),
     breaks=frozenset({"I1"}),

@@ -13,8 +13,8 @@ BUG = Planted(
         ),
         Edit(
             "shared.database",
-            "select set_config('app.brand', $1, true)",
-            "select set_config('app.brand', $1, false)",
+            "select set_config('app.brand', '{UUID(int=brand_id.int)}', true)",
+            "select set_config('app.brand', '{UUID(int=brand_id.int)}', false)",
         ),
     ),
     breaks=frozenset({"I10"}),
