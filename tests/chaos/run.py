@@ -1,6 +1,7 @@
 """One run: the stack, the load, the faults, then quiet, evidence and judgement."""
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -149,7 +150,7 @@ class _Run:
         self.say(f"load for {options.seconds:.0f} s with {len(faults)} faults:")
         for fault in faults:
             self.say(str(fault))
-        self.ledger.until = time.monotonic() + options.seconds + _FINISH_SECONDS
+        self.ledger.until = math.inf
         workloads = [
             Workload(
                 own=brand,
@@ -166,14 +167,16 @@ class _Run:
         async with asyncio.TaskGroup() as load:
             for workload in workloads:
                 load.create_task(actors.run(workload))
-            if options.trouble is None:
-                await injector.run(faults)
-            else:
+            faulting = load.create_task(injector.run(faults))
+            if options.trouble is not None:
                 await options.trouble(injector, workloads)
             await asyncio.sleep(max(0, began + options.seconds - time.monotonic()))
-            self.last_fault_at = time.time()
             for workload in workloads:
                 workload.stopping.set()
+            # what was killed last may take longer to come back
+            await faulting
+            self.last_fault_at = time.time()
+            self.ledger.until = time.monotonic() + _FINISH_SECONDS
             looking.cancel()
             # while the last operations are repeated until they are answered
             load.create_task(self._drain())
