@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
+from deploy.local.demo.client import DemoFailed, until
 from deploy.local.process import find_free_port
 from tests.chaos import actors
 from tests.chaos.brands import ChaosBrand, open_chaos_brand
@@ -213,13 +216,7 @@ class _Run:
     async def _settle(self) -> None:
         """Until all that was under way has ended; subscribers say that they are there again."""
         for brand in self.brands:
-            await brand.brand.client.mutate(
-                "enableWebhookEndpoint",
-                "WebhookEndpoint",
-                "id",
-                {"id": brand.endpoint_id},
-                input_type="OnOne",
-            )
+            await until("the endpoint is enabled", partial(_enable, brand), seconds=60)
         deadline = time.monotonic() + self.options.settle_seconds
         calm = 0
         while time.monotonic() < deadline and calm < 2:
@@ -259,6 +256,21 @@ class _Run:
             return None
         self.samples.append(look)
         return look
+
+
+async def _enable(brand: ChaosBrand) -> bool:
+    """What waits for the brand's subscriber is due now; False when nobody answered."""
+    try:
+        await brand.brand.client.mutate(
+            "enableWebhookEndpoint",
+            "WebhookEndpoint",
+            "id",
+            {"id": brand.endpoint_id},
+            input_type="OnOne",
+        )
+    except (DemoFailed, httpx.HTTPError):
+        return False
+    return True
 
 
 __all__ = ["Options", "Result", "replace", "run"]
