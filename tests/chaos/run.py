@@ -48,7 +48,7 @@ class Options:
     rate: float = 1.0
     """How busy each brand is: at 1 it gets a lead per second by hooks signed here."""
     stores_per_region: int = 2
-    offer_minutes: tuple[float, ...] = (30, 0.2)
+    offer_minutes: tuple[float, ...] = (30, 0.5)
     """Of each brand: how long a seller has to answer. In the second, offers run out."""
     campaigns: bool = True
     faults: Sequence[Fault] | None = None

@@ -16,7 +16,15 @@ SECONDS = 22
 
 async def test_a_fault_of_every_class_breaks_no_promise() -> None:
     said: list[str] = []
-    options = Options(seed=5, seconds=SECONDS, every=1.3, rate=0.4, stores_per_region=1)
+    # light, for the machine may be a small one: what counts is that every class comes
+    options = Options(
+        seed=5,
+        seconds=SECONDS,
+        every=1.3,
+        rate=0.25,
+        stores_per_region=1,
+        offer_minutes=(30, 30),
+    )
     with reachable_folder() as home:
         result = await run(options, home, said.append)
 
@@ -27,7 +35,7 @@ async def test_a_fault_of_every_class_breaks_no_promise() -> None:
     for (_, outcome), count in result.outcomes.items():
         outcomes[outcome] += count
     # the faults hit, and the load was there to be hit
-    assert outcomes["ok"] > 40, report
+    assert outcomes["ok"] > 30, report
     assert sum(result.restarts.values()) >= 3, report
     assert len(result.evidence.records) > 100, report
     assert len(result.evidence.sink) > 20, report
