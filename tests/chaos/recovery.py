@@ -336,9 +336,9 @@ async def measure(home: Path, rounds: int, minutes: float, say: Say) -> Found:
         steps: list[Callable[[], Awaitable[Any]]] = [
             bench.relay_taken_over,
             bench.worker_restarted,
-            bench.consumer_taken_over,
             bench.postgres_back,
             bench.kafka_back,
+            bench.consumer_taken_over,
         ]
         for step in steps:
             found = await step()

@@ -249,7 +249,8 @@ class CampaignFlow:
         published = sum(count for state, count in posts.items() if state.endswith("published"))
         is_done = all(state.endswith((" published", " handed_off")) for state in posts)
         people = len(self.workload.own.brand.people)
-        if (status, drafts, known, is_done) != ("running", people, published, bool(published)):
+        is_done = is_done and published > 0
+        if not is_done or (status, drafts, known) != ("running", people, published):
             return f"{status} with {drafts} drafts, posts {posts}, {known} of them known"
         return await self.tables.waiting(_brand_id(self.workload))
 
