@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import psutil
@@ -91,7 +90,7 @@ class Bench:
                 began = time.time()
                 self._kill(owner)
                 await self._until(partial(self._is_announced_after, began))
-                measured.seconds.append(time.time() - began)
+                self._add(measured, time.time() - began)
                 await self._until_ready(owner)
         await self.stack.stop_part(second)
         # its partitions come back when its session has ended
@@ -106,7 +105,7 @@ class Bench:
             began = time.time()
             self._kill("lead_worker")
             await self._until(partial(self._is_routed_after, began))
-            measured.seconds.append(time.time() - began)
+            self._add(measured, time.time() - began)
             await self._until_ready("lead_worker")
         return measured
 
@@ -123,7 +122,7 @@ class Bench:
             # some of the leads of these two seconds are in partitions of the one that is gone
             await asyncio.sleep(2)
             await self._until(partial(self._are_routed_between, began, began + 2))
-            measured.seconds.append(time.time() - began)
+            self._add(measured, time.time() - began)
             await self.stack.start_second_worker("lead")
             await self._until_ready(second)
             await asyncio.sleep(3)
@@ -140,10 +139,10 @@ class Bench:
             await self._until(self._postgres_answers)
             back = time.time()
             await self._until(partial(self._is_answered_after, back))
-            intake.seconds.append(time.time() - back)
+            self._add(intake, time.time() - back)
             await self._reconnect()
             await self._until(partial(self._is_routed_after, back))
-            routed.seconds.append(time.time() - back)
+            self._add(routed, time.time() - back)
         return [intake, routed]
 
     async def kafka_back(self) -> Measured:
@@ -154,7 +153,7 @@ class Bench:
             await self._until(self._kafka_answers)
             back = time.time()
             await self._until(partial(self._is_routed_after, back))
-            measured.seconds.append(time.time() - back)
+            self._add(measured, time.time() - back)
         return measured
 
     async def kafka_away_for_minutes(self, minutes: float) -> Absence:
@@ -171,6 +170,10 @@ class Bench:
         await self._until(partial(self._are_routed_between, began, back), seconds=600)
         found.drained_after = time.time() - back
         return found
+
+    def _add(self, measured: Measured, seconds: float) -> None:
+        measured.seconds.append(seconds)
+        self.say(f"{measured.name}: {seconds:.2f} s")
 
     def _kill(self, name: str) -> None:
         """SIGKILL; the next life begins at once."""
@@ -332,20 +335,11 @@ async def measure(home: Path, rounds: int, minutes: float, say: Say) -> Found:
         bench = Bench(stack, Traffic(brand), rounds, say)
         await bench._reconnect()
         traffic = asyncio.create_task(bench.traffic.run())
-        rows: list[Measured] = []
-        steps: list[Callable[[], Awaitable[Any]]] = [
-            bench.relay_taken_over,
-            bench.worker_restarted,
-            bench.postgres_back,
-            bench.kafka_back,
-            bench.consumer_taken_over,
-        ]
-        for step in steps:
-            found = await step()
-            for row in found if isinstance(found, list) else [found]:
-                rows.append(row)
-                say(str(row))
+        rows = [await bench.relay_taken_over(), await bench.worker_restarted()]
         absence = await bench.kafka_away_for_minutes(minutes)
+        say(str(absence))
+        rows += await bench.postgres_back()
+        rows += [await bench.kafka_back(), await bench.consumer_taken_over()]
         traffic.cancel()
         await asyncio.gather(traffic, return_exceptions=True)
         bench._leads().terminate()
