@@ -15,6 +15,7 @@ from pathlib import Path
 
 from deploy.local.demo.client import DemoFailed
 from deploy.local.parts import Part
+from deploy.local.process import ChildDied, ServerFailed
 from tests.chaos.checker import Anomaly
 from tests.chaos.planted import Planted, brokers, find_planted, list_planted
 from tests.chaos.planted.troubles import TROUBLES, all_of_them
@@ -93,7 +94,7 @@ def judge(name: str, seed: int, keep: Path | None) -> Verdict:
                 with reachable_folder() as home:
                     anomalies = _run(name, seed, home)
             break
-        except (DemoFailed, AssertionError, ExceptionGroup) as error:
+        except (DemoFailed, ServerFailed, ChildDied, AssertionError, ExceptionGroup) as error:
             # a machine that is too busy to set a brand up judges nothing
             print(f"{name}: {error!r}", file=sys.stderr)
     return Verdict(name, bug, anomalies, time.monotonic() - began)
