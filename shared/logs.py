@@ -8,8 +8,12 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
+import orjson
 import structlog
 
 from shared.tracing import request_id
@@ -88,6 +92,8 @@ def configure_logs(process: str, *, level: int = logging.INFO) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
+    _requests.process = process
+    _requests.handler = handler if level <= logging.INFO else None
     root.setLevel(level)
     for noisy in ("httpx", "aiokafka", "uvicorn.access", "strawberry.execution"):
         # They log URLs, payloads or whole queries.
@@ -99,6 +105,42 @@ def configure_logs(process: str, *, level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def log_request(*, method: str, route: str, status: int, duration_ms: float) -> None:
+    """The line of one request. It is what structlog would write, put together by hand: at a fifth
+    of all the CPU of a cached query, structlog over the standard library was the dearest part."""
+    handler = _requests.handler
+    if handler is None:
+        return
+    line = orjson.dumps(
+        {
+            "method": method,
+            "route": route,
+            "status": status,
+            "duration_ms": duration_ms,
+            "event": "request",
+            "request_id": request_id.get(),
+            "level": "info",
+            "logger": "shared.web.app",
+            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "process": _requests.process,
+        }
+    )
+    with handler.lock or nullcontext():
+        handler.stream.write(line.decode() + "\n")
+        handler.flush()
+
+
+@dataclass(slots=True)
+class _Requests:
+    """Where the lines of requests go."""
+
+    process: str = ""
+    handler: logging.StreamHandler[TextIO] | None = None
+
+
+_requests = _Requests()
 
 
 def _named(process: str) -> structlog.typing.Processor:

@@ -42,11 +42,10 @@ def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
 
 def current_traceparent() -> str | None:
     """The W3C `traceparent` of the work in progress, or None outside any trace."""
-    if trace.get_current_span() is trace.INVALID_SPAN:
+    current = trace.get_current_span().get_span_context()
+    if not current.is_valid:
         return None
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
+    return f"00-{current.trace_id:032x}-{current.span_id:016x}-{current.trace_flags:02x}"
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import httpx
 import msgspec
 from starlette.applications import Starlette
@@ -35,8 +34,6 @@ from shared.settings import Environment, read_key
 from shared.web.app import RequestEdge, health_routes
 
 CONSOLE = Path(__file__).parent / "console"
-IDLE_SECONDS = 30
-"""How long an idle connection to a service is kept: less than the service keeps it."""
 
 
 class Gateway:
@@ -75,17 +72,13 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with AsyncExitStack() as stack:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS)
-            session = await stack.enter_async_context(
-                aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-            )
             upstream = Upstream(
-                session,
                 urls,
                 connections=settings.upstream_connections,
                 waiting=settings.upstream_waiting,
                 seconds=settings.upstream_seconds,
             )
+            stack.push_async_callback(upstream.close)
             upstreams.append(upstream)
             http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
             authenticator = open_authenticator(settings, http, is_inside=False)

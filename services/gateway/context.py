@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
@@ -31,38 +32,67 @@ class Related:
         self._context = context
         self.known: dict[str, Any] = {}
         """Row, None when there is none for this caller, or the failure to read it."""
-        self._loader: DataLoader[str, Any] = DataLoader(load_fn=self._load)
+        self._wanted: dict[str, None] = {}
+        self._round: asyncio.Future[None] | None = None
+        """Ends when all that was wanted in this turn of the loop is known."""
 
     def get(self, row_id: str) -> Any:
         """The row or None; an awaitable of it when it was not fetched with its page."""
-        if row_id in self.known:
-            row = self.known[row_id]
-            if isinstance(row, Exception):
-                raise row
-            return row
-        return self._loader.load(row_id)
+        if row_id not in self.known:
+            return self._load(row_id)
+        row = self.known[row_id]
+        if isinstance(row, Exception):
+            raise row
+        return row
 
     async def ensure(self, ids: Iterable[str]) -> None:
         """Read those that are not known yet. A failure is kept and raised where a row is asked."""
+        reading = self.want(ids)
+        if reading is not None:
+            await reading
+
+    def want(self, ids: Iterable[str]) -> asyncio.Future[None] | None:
+        """Begin to read those that are not known yet: what to await, or None if all are known.
+
+        All that is wanted in one turn of the event loop is read together.
+        """
         missing = [row_id for row_id in ids if row_id not in self.known]
-        chunks = [
-            missing[start : start + LARGEST_BATCH]
-            for start in range(0, len(missing), LARGEST_BATCH)
-        ]
-        await asyncio.gather(*(self._read(chunk) for chunk in chunks))
+        if not missing:
+            return None
+        if self._round is None:
+            loop = asyncio.get_running_loop()
+            self._round = loop.create_future()
+            loop.call_soon(self._read)
+        self._wanted.update(dict.fromkeys(missing))
+        return self._round
 
-    async def _read(self, ids: list[str]) -> None:
-        try:
-            rows = await self._context.by_ids(self._kind, ids)
-        except (Refused, Unavailable) as failure:
-            self.known.update(dict.fromkeys(ids, failure))
-            return
-        self.known.update(dict.fromkeys(ids))
-        self.known.update({row.id: row for row in rows})
+    def _read(self) -> None:
+        assert self._round is not None
+        ids, done = list(self._wanted), self._round
+        self._wanted, self._round = {}, None
+        chunks = [ids[start : start + LARGEST_BATCH] for start in range(0, len(ids), LARGEST_BATCH)]
+        unread = len(chunks)
 
-    async def _load(self, ids: list[str]) -> list[Any]:
-        await self.ensure(ids)
-        return [self.known[row_id] for row_id in ids]
+        def keep(chunk: list[str], answer: asyncio.Future[bytes]) -> None:
+            nonlocal unread
+            try:
+                rows = read_items(self._kind.type, answer.result())
+            except Exception as failure:
+                self.known.update(dict.fromkeys(chunk, failure))
+            else:
+                self.known.update(dict.fromkeys(chunk))
+                self.known.update({row.id: row for row in rows})
+            unread -= 1
+            if unread == 0 and not done.done():
+                done.set_result(None)
+
+        for chunk in chunks:
+            answer = self._context.begin_by_ids(self._kind, chunk)
+            answer.add_done_callback(partial(keep, chunk))
+
+    async def _load(self, row_id: str) -> Any:
+        await self.ensure([row_id])
+        return self.get(row_id)
 
 
 @dataclass(slots=True)
@@ -77,6 +107,8 @@ class Context:
     """Belongs to the cached document: which relations a selection asks for."""
     compiled: dict[tuple[object, ...], Any]
     """Belongs to the cached document: how plain selections are built."""
+    answers: dict[tuple[str, ...], bytes | Exception] | None = None
+    """What the services answered, while a planned operation may have to be run once more."""
     _related: dict[str, Related] = field(default_factory=dict)
     _batches: dict[tuple[str, int | None], DataLoader[str, Any]] = field(default_factory=dict)
 
@@ -84,7 +116,18 @@ class Context:
         """GET with the query parameters that are not None."""
         given = {name: value for name, value in query.items() if value is not None}
         target = f"{path}?{urlencode(given)}" if given else path
-        return await self.upstream.fetch(service, "GET", target, self.caller, is_read=True)
+        if self.answers is None:
+            return await self.upstream.fetch(service, "GET", target, self.caller, is_read=True)
+        known = self.answers.get((service, target))
+        if known is None:
+            try:
+                known = await self.upstream.fetch(service, "GET", target, self.caller, is_read=True)
+            except (Refused, Unavailable) as failure:
+                known = failure
+            self.answers[service, target] = known
+        if isinstance(known, Exception):
+            raise known
+        return known
 
     async def ask(self, service: Service, path: str, body: object) -> bytes:
         """A read that needs a body."""
@@ -93,8 +136,17 @@ class Context:
         )
 
     async def by_ids(self, kind: Kind[Any], ids: list[str]) -> list[Any]:
-        answer = await self.ask(kind.service, f"{kind.path}/by-ids", {"ids": ids})
-        return read_items(kind.type, answer)
+        return read_items(kind.type, await self.begin_by_ids(kind, ids))
+
+    def begin_by_ids(self, kind: Kind[Any], ids: list[str]) -> asyncio.Future[bytes]:
+        return self.upstream.fetch(
+            kind.service,
+            "POST",
+            f"{kind.path}/by-ids",
+            self.caller,
+            msgspec.json.encode({"ids": ids}),
+            is_read=True,
+        )
 
     def related(self, prefix: str) -> Related:
         if prefix not in self._related:
@@ -134,10 +186,11 @@ class Context:
         by_prefix: dict[str, set[str]] = {}
         for relation, _ in plan.values():
             ids = by_prefix.setdefault(relation.prefix, set())
-            ids.update(filter(None, (getattr(row, relation.key) for row in rows)))
-        await asyncio.gather(
-            *(self.related(prefix).ensure(sorted(ids)) for prefix, ids in by_prefix.items() if ids)
-        )
+            ids.update([key for row in rows if (key := getattr(row, relation.key))])
+        reading = [self.related(prefix).want(sorted(ids)) for prefix, ids in by_prefix.items()]
+        for one in reading:
+            if one is not None:
+                await one
         below = []
         for relation, deeper in plan.values():
             if deeper:
@@ -148,7 +201,8 @@ class Context:
                         [row for row in found if isinstance(row, msgspec.Struct)], deeper
                     )
                 )
-        await asyncio.gather(*below)
+        if below:
+            await asyncio.gather(*below)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

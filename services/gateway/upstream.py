@@ -1,24 +1,23 @@
 """Calls to the services: one function from bytes to bytes, with a deadline and bounded waiting."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
+from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
-import structlog
 from prometheus_client import Counter
-from yarl import URL
 
 from gateway.credentials import Caller
+from gateway.pool import Pool, QueueFull
 from shared.tracing import current_traceparent, request_id
 
 CALLS = Counter("kos_gateway_upstream_calls_total", "Calls to services", ["service", "outcome"])
 
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-"""One deadline around the whole call is enough."""
-
-log = structlog.get_logger(__name__)
+_HEAD = re.compile(r"[A-Z]+ [!-~]+ HTTP/1\.1\r\n(?:[A-Za-z-]+: [ -~]*\r\n)+\r\n")
+"""A request's head as it may leave: no value in it can begin a line of its own."""
 
 
 class Service(StrEnum):
@@ -62,22 +61,26 @@ class Upstream:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
         urls: Mapping[Service, str],
         *,
         connections: int,
         waiting: int,
         seconds: float,
     ) -> None:
-        self._session = session
-        self._urls = {service: url.rstrip("/") for service, url in urls.items()}
-        self._slots = {service: asyncio.Semaphore(connections) for service in urls}
-        self._pending = dict.fromkeys(urls, 0)
-        self._most_pending = connections + waiting
-        self._seconds = seconds
-        self._answered = {service: CALLS.labels(service, "ok") for service in urls}
+        self._pools: dict[Service, Pool] = {}
+        self._hosts: dict[Service, tuple[str, str]] = {}
+        for service, url in urls.items():
+            self._pools[service] = Pool(
+                url,
+                partial(_finish, service, CALLS.labels(service, "ok")),
+                connections=connections,
+                waiting=waiting,
+                seconds=seconds,
+            )
+            parts = urlsplit(url)
+            self._hosts[service] = parts.path.rstrip("/"), parts.netloc.rpartition("@")[2]
 
-    async def fetch(
+    def fetch(
         self,
         service: Service,
         method: str,
@@ -87,76 +90,78 @@ class Upstream:
         *,
         is_read: bool,
         idempotency_key: str | None = None,
-    ) -> bytes:
-        """The body of a 2xx answer; raises Refused or Unavailable.
+    ) -> asyncio.Future[bytes]:
+        """Send at once; await the body of a 2xx answer, Refused or Unavailable.
 
-        A read, or a command with a key, is repeated once when the service had closed the idle
-        connection it was sent on; the key makes the repeat have no second effect.
+        A read, or a command with a key, is repeated once when the service hung up before it
+        answered, as it does with idle connections; the key makes the repeat have no second effect.
+        Several calls that are begun before the first is awaited run side by side.
         """
-        if self._pending[service] >= self._most_pending:
-            CALLS.labels(service, "queue_full").inc()
-            raise Unavailable(service, "overloaded")
-        headers = {"Authorization": f"Bearer {caller.service_token()}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        headers = f"authorization: Bearer {caller.service_token()}\r\n"
         if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
+            headers += f"idempotency-key: {idempotency_key}\r\n"
         current = request_id.get()
         if current is not None:
-            headers["X-Request-Id"] = current
+            headers += f"x-request-id: {current}\r\n"
         traceparent = current_traceparent()
         if traceparent is not None:
-            headers["traceparent"] = traceparent
-        self._pending[service] += 1
-        try:
-            async with asyncio.timeout(self._seconds), self._slots[service]:
-                try:
-                    status, answer = await self._send(service, method, path, headers, body)
-                except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-                    if not is_read and idempotency_key is None:
-                        raise
-                    status, answer = await self._send(service, method, path, headers, body)
-        except TimeoutError as error:
-            CALLS.labels(service, "timeout").inc()
-            raise Unavailable(service, "too slow") from error
-        except (aiohttp.ClientError, ConnectionResetError) as error:
-            CALLS.labels(service, "unreachable").inc()
-            raise Unavailable(service, "unreachable") from error
-        finally:
-            self._pending[service] -= 1
-        if status < 300:
-            self._answered[service].inc()
-            return answer
-        raise self._failure(service, status, answer)
+            headers += f"traceparent: {traceparent}\r\n"
+        is_repeatable = is_read or idempotency_key is not None
+        return self._send(service, method, path, headers, body, is_repeatable)
 
-    async def _send(
-        self, service: Service, method: str, path: str, headers: dict[str, str], body: bytes | None
-    ) -> tuple[int, bytes]:
-        async with self._session.request(
-            method,
-            URL(self._urls[service] + path, encoded=True),
-            headers=headers,
-            data=body,
-            timeout=_NO_TIMEOUT,
-            allow_redirects=False,
-        ) as response:
-            return response.status, await response.read()
-
-    def _failure(self, service: Service, status: int, answer: bytes) -> Exception:
-        # 401: the service does not take our own token, which no caller can mend.
-        if status >= 500 or status in (301, 302, 307, 308, 401):
-            CALLS.labels(service, "failed").inc()
-            return Unavailable(service, f"answered {status}", status)
-        CALLS.labels(service, "refused").inc()
-        try:
-            problem = msgspec.json.decode(answer, type=Problem)
-        except msgspec.DecodeError:
-            return Unavailable(service, f"answered {status} without a reason", status)
-        return Refused(status, problem.code, problem.detail, problem.field)
-
-    async def check(self, service: Service) -> None:
+    def check(self, service: Service) -> asyncio.Future[bytes]:
         """Reach the service's `/healthz`; raises when that fails."""
-        url = f"{self._urls[service]}/healthz"
-        async with asyncio.timeout(self._seconds), self._session.get(url) as response:
-            if response.status != 200:
-                raise Unavailable(service, f"answered {response.status}")
+        return self._send(service, "GET", "/healthz", "", None, True)
+
+    async def close(self) -> None:
+        for pool in self._pools.values():
+            await pool.close()
+
+    def _send(
+        self,
+        service: Service,
+        method: str,
+        path: str,
+        headers: str,
+        body: bytes | None,
+        is_repeatable: bool,
+    ) -> asyncio.Future[bytes]:
+        base, host = self._hosts[service]
+        head = f"{method} {base}{path} HTTP/1.1\r\nhost: {host}\r\n{headers}"
+        if body is not None:
+            head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        head += "\r\n"
+        if _HEAD.fullmatch(head) is None:
+            raise ValueError("a path or header that would not stay in its line")
+        message = head.encode("ascii") + (body or b"")
+        try:
+            return self._pools[service].send(message, is_repeatable=is_repeatable)
+        except QueueFull:
+            CALLS.labels(service, "queue_full").inc()
+            refused = asyncio.get_running_loop().create_future()
+            refused.set_exception(Unavailable(service, "overloaded"))
+            return refused
+
+
+def _finish(service: Service, answered: Counter, outcome: tuple[int, bytes] | Exception) -> bytes:
+    """The body of a good answer; what the caller gets raised for anything else."""
+    if isinstance(outcome, TimeoutError):
+        CALLS.labels(service, "timeout").inc()
+        raise Unavailable(service, "too slow") from outcome
+    if isinstance(outcome, Exception):
+        CALLS.labels(service, "unreachable").inc()
+        raise Unavailable(service, "unreachable") from outcome
+    status, answer = outcome
+    if 200 <= status < 300:
+        answered.inc()
+        return answer
+    # 401: the service does not take our own token, which no caller can mend.
+    if status >= 500 or status < 400 or status == 401:
+        CALLS.labels(service, "failed").inc()
+        raise Unavailable(service, f"answered {status}", status)
+    CALLS.labels(service, "refused").inc()
+    try:
+        problem = msgspec.json.decode(answer, type=Problem)
+    except msgspec.DecodeError:
+        raise Unavailable(service, f"answered {status} without a reason", status) from None
+    raise Refused(status, problem.code, problem.detail, problem.field)

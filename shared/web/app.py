@@ -3,9 +3,9 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from opentelemetry.trace import SpanKind
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.ids import uuid7
+from shared.logs import log_request
 from shared.tracing import request_id, span
 from shared.web.problems import PROBLEM_RESPONSES, install, render_bug
 
@@ -24,8 +25,6 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 REQUESTS = Counter("kos_http_requests_total", "HTTP requests", ["method", "route", "status"])
 SECONDS = Histogram("kos_http_request_seconds", "HTTP request duration", ["method", "route"])
-
-log = structlog.get_logger(__name__)
 
 
 def create_app(title: str, *, lifespan: Lifespan, checks: Mapping[str, Check]) -> FastAPI:
@@ -122,14 +121,18 @@ class RequestEdge:
             request_id.reset(token)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"]
         route = getattr(scope.get("route"), "path", "unmatched")
-        REQUESTS.labels(scope["method"], route, status).inc()
-        SECONDS.labels(scope["method"], route).observe(seconds)
+        requests, duration = _figures(method, route, status)
+        requests.inc()
+        duration.observe(seconds)
         if route not in ("/healthz", "/readyz", "/metrics"):
-            log.info(
-                "request",
-                method=scope["method"],
-                route=route,
-                status=status,
-                duration_ms=round(seconds * 1000, 1),
+            log_request(
+                method=method, route=route, status=status, duration_ms=round(seconds * 1000, 1)
             )
+
+
+@cache
+def _figures(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The series of such requests; methods and routes are few, the HTTP parser knows no others."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-import aiohttp
 import pytest
 
-from gateway.app import IDLE_SECONDS
 from gateway.credentials import Caller
+from gateway.pool import IDLE_SECONDS
 from gateway.upstream import Refused, Service, Unavailable, Upstream
 from shared.access import Principal, Role
 from shared.web.serving import KEEP_ALIVE_SECONDS
@@ -59,14 +58,17 @@ async def upstream(
 ) -> AsyncIterator[Upstream]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    async with listening, aiohttp.ClientSession() as session:
-        yield Upstream(
-            session,
+    async with listening:
+        made = Upstream(
             {Service.LEAD: f"http://127.0.0.1:{port}"},
             connections=connections,
             waiting=waiting,
             seconds=seconds,
         )
+        try:
+            yield made
+        finally:
+            await made.close()
 
 
 async def read(up: Upstream) -> bytes:

@@ -7,11 +7,12 @@ that do not fit) takes the executor's way for that subtree; plain fields have no
 starting again is safe and yields the exact error and path.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from graphql import (
+    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLEnumType,
     GraphQLInt,
@@ -28,7 +29,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from gateway.relations import RELATION, Relation
 from gateway.rows import row_of
-from gateway.schema.pages import Connection, Edge, PageEdge, PageInfo
+from gateway.schema.pages import Connection, Edge, PageEdge, PageEnds, PageInfo
 
 Build: TypeAlias = Callable[[Any, Callable[[str], Any]], dict[str, Any]]
 """From a value and the rows known by prefix of their ids, the object the selection asks for."""
@@ -39,7 +40,7 @@ CompiledDocument: TypeAlias = dict[tuple[object, ...], Build | None]
 _WRAPPERS: dict[type[Any], type[Any]] = {
     Connection: Connection,
     Edge: PageEdge,
-    PageInfo: PageInfo,
+    PageInfo: PageEnds,
 }
 """Types whose values are not rows, with the class of the values."""
 
@@ -70,7 +71,7 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         try:
             build = compiled[key]
         except KeyError:
-            build = compiled[key] = _Compiler(self).compile(return_type, field_details_list)
+            build = compiled[key] = Compiler(self).compile(return_type, field_details_list)
         if build is not None:
             try:
                 return build(result, context.known)
@@ -81,12 +82,12 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         )
 
 
-class _Compiler:
+class Compiler:
     """Writes one function for a selection and the functions for those below it."""
 
     def __init__(self, executor: PlainExecutor) -> None:
         self._executor = executor
-        self._names: dict[str, Any] = {"NotPlain": NotPlain, "int32": _int32}
+        self._names: dict[str, Any] = {"NotPlain": NotPlain, "not_plain": _not_plain}
         self._lines: list[str] = []
         self._numbers = count()
 
@@ -105,7 +106,7 @@ class _Compiler:
     def _object(self, kind: GraphQLObjectType, details: Sequence[Any]) -> str:
         """Write the function that makes an object of a value; returns its name."""
         for one in details:
-            self._refuse_directives(one.node.selection_set)
+            refuse_directives(one.node.selection_set, self._executor.fragment_definitions)
         collected, _, _ = self._executor.collect_subfields(kind, list(details))
         name = self._name("make")
         body: list[str] = []
@@ -168,7 +169,7 @@ class _Compiler:
         if isinstance(kind, GraphQLEnumType):
             return f"{{x}} = {self._names_of(kind)}[{{x}}]"
         if kind is GraphQLInt:
-            return "{x} = int32({x})"
+            return "{x} = {x} if -2147483648 <= {x} <= 2147483647 else not_plain()"
         if isinstance(kind, GraphQLScalarType):
             if kind.name not in _SENT_AS_THEY_ARE:
                 raise NotPlain
@@ -186,17 +187,6 @@ class _Compiler:
     def _names_of(self, kind: GraphQLEnumType) -> str:
         return self._constant({part.value: name for name, part in kind.values.items()})
 
-    def _refuse_directives(self, selection_set: SelectionSetNode | None) -> None:
-        # @skip and @include depend on variables, and the function serves every request.
-        for selection in selection_set.selections if selection_set is not None else ():
-            if selection.directives:
-                raise NotPlain
-            if isinstance(selection, InlineFragmentNode):
-                self._refuse_directives(selection.selection_set)
-            elif isinstance(selection, FragmentSpreadNode):
-                fragment = self._executor.fragment_definitions[selection.name.value]
-                self._refuse_directives(fragment.selection_set)
-
     def _constant(self, value: object) -> str:
         name = self._name("const")
         self._names[name] = value
@@ -206,6 +196,19 @@ class _Compiler:
         return f"{stem}{next(self._numbers)}"
 
 
+def refuse_directives(
+    selection_set: SelectionSetNode | None, fragments: Mapping[str, FragmentDefinitionNode]
+) -> None:
+    """Raise NotPlain at @skip and @include: they depend on variables, the function serves all."""
+    for selection in selection_set.selections if selection_set is not None else ():
+        if selection.directives:
+            raise NotPlain
+        if isinstance(selection, InlineFragmentNode):
+            refuse_directives(selection.selection_set, fragments)
+        elif isinstance(selection, FragmentSpreadNode):
+            refuse_directives(fragments[selection.name.value].selection_set, fragments)
+
+
 def _source_of(kind: GraphQLObjectType) -> type[Any]:
     """The class that values of a type have: its row, whose fields msgspec has checked."""
     definition = kind.extensions[BACKREF]
@@ -213,7 +216,5 @@ def _source_of(kind: GraphQLObjectType) -> type[Any]:
     return _WRAPPERS.get(origin) or row_of(origin)
 
 
-def _int32(value: int) -> int:
-    if not -(2**31) <= value < 2**31:
-        raise NotPlain
-    return value
+def _not_plain() -> NoReturn:
+    raise NotPlain

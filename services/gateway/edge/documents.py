@@ -24,8 +24,9 @@ from graphql import (
 
 from gateway.edge.compiled import CompiledDocument
 from gateway.edge.limits import ALIASES, DEPTH, TOKENS, Measurer, size_key
+from gateway.edge.planned import Plan
 from gateway.edge.refusals import InvalidDocument, RequestRefused
-from gateway.relations import Plan
+from gateway.relations import Plan as Relations
 
 _MOST_DOCUMENTS = 1000
 _MOST_CHARACTERS = 1_000_000
@@ -41,6 +42,9 @@ class Operation:
     used: frozenset[str] | None = None
     """The variables that the cost depends on; None until it was measured once."""
     costs: dict[tuple[object, ...], int] = field(default_factory=dict)
+    plan: Plan | None = None
+    """How it runs without the executor, if `is_planned` and it can."""
+    is_planned: bool = False
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ class Document:
     operations: dict[str, Operation]
     fragments: dict[str, FragmentDefinitionNode]
     is_valid: bool = False
-    plans: dict[tuple[int, ...], Plan] = field(default_factory=dict)
+    plans: dict[tuple[int, ...], Relations] = field(default_factory=dict)
     compiled: CompiledDocument = field(default_factory=dict)
 
     def operation(self, name: str | None) -> Operation:

@@ -16,6 +16,7 @@ from gateway.credentials import Caller
 from gateway.edge.budget import Budget
 from gateway.edge.compiled import PlainExecutor
 from gateway.edge.documents import Document, Documents, Operation, is_subscription
+from gateway.edge.planned import Plan, plan_query
 from gateway.edge.refusals import RequestRefused, shown
 from gateway.feed import Feed
 from gateway.rows import Kind
@@ -92,12 +93,18 @@ class Operations:
 
     async def run(self, admitted: Admitted, request_id: str) -> ExecutionResult:
         """The result of a query or mutation; raises RequestRefused when it takes too long."""
+        context = self._context(admitted, request_id)
         try:
             async with asyncio.timeout(self._seconds):
+                plan = self._plan(admitted)
+                if plan is not None:
+                    data = await plan.run(context, admitted.request.variables or {})
+                    if data is not None:
+                        return ExecutionResult(data=data)
                 running = execute(
                     self._schema._schema,
                     admitted.document.node,
-                    context_value=self._context(admitted, request_id),
+                    context_value=context,
                     variable_values=admitted.request.variables,
                     operation_name=admitted.request.operation_name,
                     is_awaitable=cast("Any", optimized_is_awaitable),
@@ -108,6 +115,22 @@ class Operations:
         except TimeoutError:
             raise RequestRefused(503, "timeout", "the operation took too long") from None
         return self._masked(result, request_id)
+
+    def _plan(self, admitted: Admitted) -> Plan | None:
+        """The plan of the operation, made at its first run with variables that fit."""
+        operation = admitted.operation
+        if not operation.is_planned:
+            executor = PlainExecutor.build(
+                self._schema._schema,
+                admitted.document.node,
+                raw_variable_values=admitted.request.variables,
+                operation_name=admitted.request.operation_name,
+            )
+            if isinstance(executor, list):
+                return None
+            operation.plan = plan_query(self._schema, cast("PlainExecutor", executor))
+            operation.is_planned = True
+        return operation.plan
 
     async def stream(
         self, admitted: Admitted, request_id: str, renew: Renew

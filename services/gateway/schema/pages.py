@@ -1,9 +1,9 @@
 """Relay: the Node interface and connections over the services' keyset pages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+import msgspec
 import strawberry
 
 from gateway.context import Info, prefetch
@@ -40,8 +40,7 @@ class Connection(Generic[T]):
     page_info: PageInfo
 
 
-@dataclass(slots=True)
-class PageEdge(Generic[T]):
+class PageEdge(msgspec.Struct, Generic[T], gc=False):
     """An edge as we make it (`Edge` is its type in the schema); few clients ask for its cursor."""
 
     node: T
@@ -52,6 +51,22 @@ class PageEdge(Generic[T]):
     @property
     def cursor(self) -> str:
         return self.end or _cursor_of(getattr(self.node, self.sort_key))
+
+
+class PageEnds(msgspec.Struct, gc=False):
+    """The `PageInfo` of a page as we make it."""
+
+    edges: list[Any]
+    has_next_page: bool
+    has_previous_page: bool
+
+    @property
+    def start_cursor(self) -> str | None:
+        return self.edges[0].cursor if self.edges else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        return self.edges[-1].cursor if self.edges else None
 
 
 async def connection(
@@ -73,12 +88,7 @@ async def connection(
     return Connection(
         edges=edges,  # type: ignore[arg-type]
         nodes=page.items,
-        page_info=PageInfo(
-            has_next_page=page.page.has_next,
-            has_previous_page=after is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
+        page_info=PageEnds(edges, page.page.has_next, after is not None),  # type: ignore[arg-type]
     )
 
 
