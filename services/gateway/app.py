@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -31,7 +32,7 @@ from gateway.upstream import Refused, Service, Unavailable, Upstream
 from shared.authentication import open_authenticator
 from shared.errors import Overloaded, Unauthenticated
 from shared.settings import Environment, read_key
-from shared.web.app import RequestEdge, health_routes
+from shared.web.app import Check, RequestEdge, health_routes
 
 CONSOLE = Path(__file__).parent / "console"
 
@@ -54,7 +55,11 @@ class Gateway:
 
 def create_app(settings: Settings) -> ASGIApp:
     is_production = settings.environment is Environment.PRODUCTION
-    secret = read_key(settings.service_secret_file)
+    secret = (
+        secrets.token_bytes(32)
+        if settings.service_secret_file is None
+        else read_key(settings.service_secret_file)
+    )
     feed = Feed(settings.kafka_bootstrap, TOPICS)
     urls = {
         Service.ACCOUNT: settings.account_url,
@@ -95,8 +100,9 @@ def create_app(settings: Settings) -> ASGIApp:
                 hide_suggestions=is_production,
             )
             verify_key = partial(verify_api_key, upstream)
-            following = asyncio.create_task(feed.run(), name="feed")
-            stack.push_async_callback(_cancel, following)
+            if settings.kafka_bootstrap:
+                following = asyncio.create_task(feed.run(), name="feed")
+                stack.push_async_callback(_cancel, following)
             gc.collect()
             gc.freeze()
             gc.set_threshold(10_000, 50, 100)
@@ -117,7 +123,9 @@ def create_app(settings: Settings) -> ASGIApp:
 
         return check
 
-    checks = {service: reach(service) for service in urls} | {"feed": feed.check}
+    checks: dict[str, Check] = {service: reach(service) for service in urls}
+    if settings.kafka_bootstrap:
+        checks["feed"] = feed.check
     routes = health_routes(checks)
     if not is_production:
         # As introspection: what the schema offers is told to developers only.

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge
 from pydantic import ValidationError
 
 from shared import envelope
+from shared.errors import Overloaded
 from shared.events import Event, Received, decode
 
 QUEUE = 256
@@ -87,6 +88,8 @@ class Feed:
     @contextmanager
     def listening(self, brand_id: UUID, listener: Listener) -> Iterator[None]:
         """Offer the brand's events to the listener while the block runs."""
+        if not self._bootstrap:
+            raise Overloaded("this gateway follows no events")
         listeners = self._listeners.setdefault(brand_id, set())
         listeners.add(listener)
         SUBSCRIBERS.inc()

@@ -15,6 +15,14 @@ class Settings(ProcessSettings):
     content_url: str = "http://127.0.0.1:8082"
     lead_url: str = "http://127.0.0.1:8083"
 
+    kafka_bootstrap: str = ""
+    """Empty: no live events, subscriptions are refused."""
+    service_secret_file: Path | None = None  # type: ignore[assignment]
+    """None: a secret that nobody else knows, for services that do not verify who calls them. The
+    platform's own do, and refuse every call."""
+    oidc_issuer: str = "kos"
+    oidc_audience: str = "kos"
+
     upstream_connections: int = 64
     """Open connections to one service; further calls wait."""
     upstream_waiting: int = 256
