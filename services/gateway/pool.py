@@ -1,7 +1,7 @@
 """Keep-alive HTTP/1.1 connections to one server: a request's bytes in, status and body out.
 
 It does what the gateway needs of an HTTP client and nothing more, at a quarter of the cost of one
-that does everything (docs/adr/0014-gateway-speed.md). llhttp reads the answers, as in uvicorn.
+that does everything (docs/adr/0015-speed-of-the-gateway.md). llhttp reads the answers.
 """
 
 import asyncio
