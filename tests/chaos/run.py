@@ -55,6 +55,8 @@ class Options:
     """Instead of those that the seed draws."""
     trouble: Trouble | None = None
     """Makes faults of its own, and load that suits them, instead of a plan."""
+    quiet_seconds: float = 30
+    """How soon after the last fault it has to be quiet."""
     drain_seconds: float = 60
     settle_seconds: float = 120
     rewrite: Rewrite = as_it_is
@@ -100,6 +102,7 @@ async def run(options: Options, home: Path, say: Say) -> Result:
                 samples=run_.samples,
                 published_twice=run_.published_twice,
                 last_fault_at=run_.last_fault_at,
+                quiet_seconds=options.quiet_seconds,
                 settled_at=run_.settled_at,
             )
             say("collecting")

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from tests.chaos.checker.anomaly import Anomaly
 from tests.chaos.checker.evidence import Evidence, Sample
 
-QUIET_SECONDS = 30.0
 SESSIONS = {
     "account_svc-api": 10,
     "account_svc-reads": 5,
@@ -33,9 +32,9 @@ _TOOLS = ("proxy", "sink")
 
 
 def quiet(evidence: Evidence) -> Iterable[Anomaly]:
-    """I12: lag, outbox and parked rows were zero at one moment within 30 s."""
+    """I12: lag, outbox and parked rows were zero at one moment soon after the last fault."""
     looks = [each for each in evidence.samples if each.phase == "drain"]
-    limit = evidence.last_fault_at + QUIET_SECONDS
+    limit = evidence.last_fault_at + evidence.quiet_seconds
     calm = [each.at for each in looks if not (each.lag or each.outbox or each.parked)]
     if not calm:
         last = looks[-1] if looks else None

@@ -39,6 +39,7 @@ class Sources:
     samples: Sequence[Sample] = field(default_factory=list)
     published_twice: Sequence[Row] = field(default_factory=list)
     last_fault_at: float = 0.0
+    quiet_seconds: float = 30.0
     settled_at: float | None = None
 
 
@@ -57,6 +58,7 @@ async def collect(sources: Sources) -> Evidence:
             for name in SERVICES
         },
         last_fault_at=sources.last_fault_at,
+        quiet_seconds=sources.quiet_seconds,
         settled_at=sources.settled_at,
     )
     # tables first: what they hold by now must be in the topics, not the other way round

@@ -139,6 +139,8 @@ class Evidence:
     published_twice: list[Row] = field(default_factory=list)
     """Texts that one account published more than once on a platform."""
     last_fault_at: float = 0.0
+    quiet_seconds: float = 30.0
+    """How soon after the last fault it has to be quiet."""
     settled_at: float | None = None
     """When everything that was under way had ended; None if it never did."""
 
