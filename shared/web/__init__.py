@@ -5,6 +5,7 @@ from shared.web.commands import CommandRoute, Transaction
 from shared.web.operations import OPERATIONS_ACCESS, operations_router
 from shared.web.pages import Batch, ByIds, CursorQuery, Page, PageInfo, encode_cursor, json_response
 from shared.web.problems import PROBLEM_RESPONSES, problem_response
+from shared.web.reads import ReadRoute
 
 __all__ = [
     "OPERATIONS_ACCESS",
@@ -15,6 +16,7 @@ __all__ = [
     "CursorQuery",
     "Page",
     "PageInfo",
+    "ReadRoute",
     "Transaction",
     "create_app",
     "encode_cursor",

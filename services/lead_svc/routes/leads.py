@@ -37,9 +37,17 @@ from shared.clock import now
 from shared.database import brand_read
 from shared.ids import CampaignId, ContactId, LeadId, PostId, StaffId, UnitId
 from shared.reading import fetch_by_ids, fetch_page
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(tags=["leads"])
+reads = APIRouter(tags=["leads"], route_class=ReadRoute)
 commands = APIRouter(tags=["leads"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 
