@@ -40,7 +40,7 @@ FOOTPRINT = Row("footprint", "resident memory of every process: idle / under loa
 ROWS = (SATURATION, FLOW, FOOTPRINT)
 
 STORES_A_REGION = 20
-CAPACITY = 100_000
+CAPACITY = 1_000
 SECONDS = 20
 """How long `flow` sends."""
 _WAIT_SECONDS = 120
