@@ -1,6 +1,6 @@
 """How long work stands still after a kill or an outage: `python -m tests.chaos.recovery`.
 
-Leads come in all the time, four a second. What is measured is when the work that came after the
+Leads come in all the time, two a second. What is measured is when the work that came after the
 moment in question was done, so a figure holds whatever a retry, a lock or a rebalance takes. What
 Python needs to import is left out: a killed worker is forked anew.
 """

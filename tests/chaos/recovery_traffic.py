@@ -11,7 +11,7 @@ import httpx
 
 from tests.chaos.brands import ChaosBrand
 
-_EVERY_SECONDS = 0.25
+_EVERY_SECONDS = 0.5
 
 
 class Traffic:
