@@ -15,7 +15,7 @@ from tests.bench.row import Sample
 Work = Callable[[], Awaitable[Sequence[float]]]
 """Puts one round of load on a side; the seconds of each request, or of the one piece of work."""
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def cores() -> tuple[set[int], set[int]]:
