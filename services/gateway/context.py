@@ -107,7 +107,7 @@ class Context:
     """Belongs to the cached document: which relations a selection asks for."""
     compiled: dict[tuple[object, ...], Any]
     """Belongs to the cached document: how plain selections are built."""
-    answers: dict[tuple[str, ...], bytes | Exception] | None = None
+    answers: dict[tuple[str, str, bytes | None], bytes | Exception] | None = None
     """What the services answered, while a planned operation may have to be run once more."""
     _related: dict[str, Related] = field(default_factory=dict)
     _batches: dict[tuple[str, int | None], DataLoader[str, Any]] = field(default_factory=dict)
@@ -116,24 +116,26 @@ class Context:
         """GET with the query parameters that are not None."""
         given = {name: value for name, value in query.items() if value is not None}
         target = f"{path}?{urlencode(given)}" if given else path
-        if self.answers is None:
-            return await self.upstream.fetch(service, "GET", target, self.caller, is_read=True)
-        known = self.answers.get((service, target))
-        if known is None:
-            try:
-                known = await self.upstream.fetch(service, "GET", target, self.caller, is_read=True)
-            except (Refused, Unavailable) as failure:
-                known = failure
-            self.answers[service, target] = known
-        if isinstance(known, Exception):
-            raise known
-        return known
+        return await self._read(service, "GET", target, None)
 
     async def ask(self, service: Service, path: str, body: object) -> bytes:
         """A read that needs a body."""
-        return await self.upstream.fetch(
-            service, "POST", path, self.caller, msgspec.json.encode(body), is_read=True
-        )
+        return await self._read(service, "POST", path, msgspec.json.encode(body))
+
+    async def _read(self, service: Service, method: str, target: str, body: bytes | None) -> bytes:
+        known = None if self.answers is None else self.answers.get((service, target, body))
+        if known is None:
+            try:
+                known = await self.upstream.fetch(
+                    service, method, target, self.caller, body, is_read=True
+                )
+            except (Refused, Unavailable) as failure:
+                known = failure
+            if self.answers is not None:
+                self.answers[service, target, body] = known
+        if isinstance(known, Exception):
+            raise known
+        return known
 
     async def by_ids(self, kind: Kind[Any], ids: list[str]) -> list[Any]:
         return read_items(kind.type, await self.begin_by_ids(kind, ids))

@@ -67,15 +67,20 @@ class Plan:
         """The data of the answer; None when the executor has to run the operation."""
         try:
             values = self._variables.read(given)
-            calls = [root.call(context, values) for root in self._roots.values()]
+            arguments = [root.arguments.read(values) for root in self._roots.values()]
         except NotPlanned:
             return None
         context.answers = {}
+        calls = [
+            root.call(context, own)
+            for root, own in zip(self._roots.values(), arguments, strict=True)
+        ]
         try:
             if len(calls) == 1:
                 results = [await calls[0]]
             else:
-                results = await asyncio.gather(*calls)
+                # All of them end before the executor may have to start.
+                results = await asyncio.gather(*calls, return_exceptions=True)
             data = dict(self._typenames)
             for (key, root), result in zip(self._roots.items(), results, strict=True):
                 data[key] = root.build(result, context)
@@ -114,7 +119,7 @@ class _Root:
         self._resolve: Callable[..., Awaitable[Any]] = cast(
             "Callable[..., Awaitable[Any]]", declared.base_resolver.wrapped_func
         )
-        self._arguments = Arguments(schema, field, declared, details[0].node, variables)
+        self.arguments = Arguments(schema, field, declared, details[0].node, variables)
         self._raw = _RawInfo(
             executor.schema,
             executor.fragment_definitions,
@@ -122,9 +127,9 @@ class _Root:
             [one.node for one in details],
         )
 
-    def call(self, context: Context, values: Values) -> Awaitable[Any]:
-        """The resolver's result; resolvers of the root have no use of a root value."""
-        return self._resolve(None, info=_Info(context, self._raw), **self._arguments.read(values))
+    def call(self, context: Context, arguments: dict[str, Any]) -> Awaitable[Any]:
+        """The resolver's result. The root has no value, and its resolvers no use of one."""
+        return self._resolve(None, info=_Info(context, self._raw), **arguments)
 
     def build(self, result: Any, context: Context) -> dict[str, Any] | None:
         if result is None and self._is_nullable:
