@@ -41,12 +41,13 @@ async def measure(options: Options, wanted: Collection[str]) -> list[Result]:
     brand = Brand()
     if {MERGE.id, GUARDED.id} & set(wanted):
         body = orjson.dumps({"query": LIST, "variables": {"first": LEADS}})
-        names = ["served", "traced", "bare", "merge"]
+        names = ["served", "merge"]
+        if GUARDED.id in wanted:
+            names += ["traced", "bare"]
         samples, told = await _measure(options, brand.answers, body, "/list", brand, names)
-        results += [
-            compare(MERGE, samples["served"], samples["merge"], told),
-            compare(GUARDED, samples["traced"], samples["bare"]),
-        ]
+        results.append(compare(MERGE, samples["served"], samples["merge"], told))
+        if GUARDED.id in wanted:
+            results.append(compare(GUARDED, samples["traced"], samples["bare"]))
     names = ["served", "merge"]
     if ONE_LEAD.id in wanted:
         lead = brand.leads[0]
