@@ -261,5 +261,7 @@ def _claims(issuer: str, audience: str) -> jwt.JWTClaimsRegistry:
 def _unverified_header(token: str) -> tuple[str, str | None]:
     """`typ` and `kid`, read only to choose the key; nothing of it is trusted."""
     header = extract_compact(token.encode()).headers()
+    if "crit" in header:
+        raise ValueError("no extension is understood")
     kind = str(header.get("typ", "")).lower().removeprefix("application/")
     return kind, header.get("kid")

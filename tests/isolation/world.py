@@ -140,7 +140,6 @@ def _urls(urls: ServiceUrls) -> dict[str, str]:
         "database_url": urls.app,
         "worker_database_url": urls.worker,
         "relay_database_url": urls.relay,
-        "migration_database_url": urls.owner,
     }
 
 

@@ -5,6 +5,7 @@ once, every address is checked, the connection goes to a checked one while TLS k
 """
 
 import asyncio
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ from lead_svc.webhooks.errors import TargetRefused
 _CONNECT_SECONDS = 3
 _HTTPS = 443
 _LONGEST_URL = 2000
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_TOP = rf"(?!0x[0-9a-f]*\.?\Z)(?=[^.]*[a-z]){_LABEL}"
+_NAME = re.compile(rf"(?=.{{1,254}}\Z)({_LABEL}\.)+{_TOP}\.?", re.IGNORECASE)
+"""A host name of more than one label, maybe with a dot at the end. One that ends in a number is
+read as an address by some resolvers (`0x7f.1`)."""
 
 # Ranges that some Pythons call global (IANA special-purpose registries).
 _NEVER = tuple(
@@ -62,11 +68,14 @@ def check_url(url: str, policy: TargetPolicy) -> None:
         raise TargetRefused(f"longer than {_LONGEST_URL} characters", field="/url")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-        httpx.URL(url)
+        port = parts.port
+        # as it is sent: ASCII, also of a name that is written otherwise
+        read = httpx.URL(url)
+        host = read.raw_host.decode()
+        read.host  # noqa: B018 - raises for an ASCII name that stands for no other
     except (ValueError, httpx.InvalidURL) as error:
         raise TargetRefused("not a URL", field="/url") from error
-    if host is None or parts.username is not None or parts.password is not None:
+    if parts.hostname is None or parts.username is not None or parts.password is not None:
         raise TargetRefused("must name a host and carry no credentials", field="/url")
     if parts.fragment:
         raise TargetRefused("must have no fragment", field="/url")
@@ -80,7 +89,7 @@ def check_url(url: str, policy: TargetPolicy) -> None:
         raise TargetRefused("must use port 443", field="/url")
     if literal is not None and not local and not is_public(literal):
         raise TargetRefused("must be a public address", field="/url")
-    if literal is None and "." not in host and not local:
+    if literal is None and not _NAME.fullmatch(host) and not local:
         raise TargetRefused("must be a public host name", field="/url")
 
 
