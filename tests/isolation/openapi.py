@@ -318,7 +318,7 @@ SPECIAL: dict[str, Any] = {
         "body": lambda brand: {
             "items": [
                 {
-                    "post_id": brand.ids["post"][1],
+                    "post_id": brand.ids["post"][-1],
                     "measured_at": now().isoformat(),
                     "views": 200,
                 }

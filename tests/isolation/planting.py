@@ -8,6 +8,7 @@ import json
 import random
 import re
 import string
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,6 +87,8 @@ class Brand:
     west: Store = field(init=False)
     ids: dict[str, list[str]] = field(default_factory=dict)
     """Typed ids of every kind."""
+    at: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """By the word of a store: the ids of what belongs to it, by kind."""
     offered: dict[str, str] = field(default_factory=dict)
     """The lead that waits for its seller's answer, by the word of the store."""
     parked: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -113,6 +116,15 @@ class Brand:
     @property
     def typed_id(self) -> str:
         return typed("brand", self.id)
+
+    def seen_from(self, store: Store) -> "Brand":
+        """The same brand with the things of this store first: requests are about them."""
+        other = self.west if store is self.east else self.east
+        turned = copy(self)
+        turned.east, turned.west = store, other
+        turned.ids = {**self.ids, **self.at[store.word]}
+        turned.offered = {"east": self.offered[store.word]}
+        return turned
 
     def secrets(self) -> list[str]:
         """Texts that nobody else may ever see a part of."""
@@ -534,8 +546,41 @@ class Planter:
             "lead_phone": brand.east.lead_phone,
             "name": brand.canary,
         }
+        for store in (brand.east, brand.west):
+            brand.at[store.word] = await self.things_of(store)
         brand.needles = frozenset(await uuids_of(self.world, brand.id))
         return brand
+
+    async def things_of(self, store: Store) -> dict[str, list[str]]:
+        found = {"unit": [store.unit], "staff": [store.staff], "acct": store.accounts}
+        unit, account = uuid_of(store.unit), [uuid_of(each) for each in store.accounts]
+        for service, prefix, table, condition in (
+            ("account", "entry", "ledger_entry", "unit_id = $1"),
+            ("content", "post", "post", "unit_id = $1"),
+            ("content", "draft", "draft", "account_id = any($2)"),
+            # the one that became a deal comes first
+            ("lead", "lead", "deal", "unit_id = $1"),
+            ("lead", "lead", "lead", "unit_id = $1"),
+            ("lead", "offer", "offer", "unit_id = $1"),
+            ("lead", "deal", "deal", "unit_id = $1"),
+            ("lead", "contact", "lead", "unit_id = $1"),
+        ):
+            column = f"{prefix}_id" if (prefix, table) in _NAMED_BY else "id"
+            async with self.world.database(service) as connection:
+                rows = await connection.fetch(
+                    f"select {column} as id from {table} "
+                    f"where {condition} and ($1::uuid is not null and $2::uuid[] is not null) "
+                    "order by 1",
+                    unit,
+                    account,
+                )
+            ids = [*found.get(prefix, []), *(typed(prefix, row["id"]) for row in rows)]
+            assert ids, (store.word, prefix)
+            found[prefix] = list(dict.fromkeys(ids))
+        return found
+
+
+_NAMED_BY = {("lead", "deal"), ("contact", "lead")}
 
 
 async def uuids_of(world: World, brand_id: UUID) -> set[str]:

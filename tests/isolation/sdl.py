@@ -231,12 +231,19 @@ def calls_of(operation: Operation, brand: Brand, *, depth: int) -> list[Call]:
     return found
 
 
-DECISIONS = """query($id: ID!) { lead(id: $id) { decisions {
-  id policyVersion decidedAt outcome uncounted tieBreak inputs staff { id name }
-  explanation { kos manager auditor }
-  candidates { step isChosen rejectedBecause staff { id name } unit { id name } }
-} } }"""
-"""What lies deeper than may be asked for with the whole of a lead."""
+DEEP = {
+    "decisions": """query($lead: ID!) { lead(id: $lead) { decisions {
+      id policyVersion decidedAt outcome uncounted tieBreak inputs staff { id name }
+      explanation { kos manager auditor }
+      candidates { step isChosen rejectedBecause staff { id name } unit { id name } }
+    } } }""",
+    "contact": """query($contact: ID!) { contact(id: $contact) { leads(first: 3) { leads { id city } }
+      touchpoints { keyword post { id url } account { id handle } campaign { id name }
+        unit { id name } } } }""",
+    "post": """query($post: ID!, $acct: ID!) { post(id: $post) { leads(first: 3) { leads { id city } } }
+      account(id: $acct) { history { reason staff { id name } } } }""",
+}
+"""What lies deeper than may be asked for with the whole of a row; variables are kinds of ids."""
 
 
 def fields_of(document: str) -> set[str]:
@@ -351,7 +358,7 @@ GIVEN: dict[str, Any] = {
         },
     ),
     "importMetrics": lambda brand: _input(
-        items=[{"postId": brand.ids["post"][1], "measuredAt": now().isoformat(), "views": 200}]
+        items=[{"postId": brand.ids["post"][-1], "measuredAt": now().isoformat(), "views": 200}]
     ),
     "captureLead": lambda brand: _input(leadId=f"{brand.canary}-new"),
     "acceptLead": lambda brand: _input(id=brand.offered["east"], staffId=brand.east.staff),

@@ -10,7 +10,7 @@ from tests.isolation.filters import filters_removed
 from tests.isolation.graph import GraphAsker
 from tests.isolation.planting import Brand
 from tests.isolation.probing import Findings, look_for
-from tests.isolation.sdl import DECISIONS, all_fields, fields_of, list_operations
+from tests.isolation.sdl import DEEP, all_fields, fields_of, list_operations
 from tests.isolation.world import World
 
 Sides = tuple[Brand, Brand]
@@ -19,6 +19,7 @@ OF_STREAMS = {
     f"LeadChange.{name}" for name in ("id", "type", "occurredAt", "lead", "staff", "unit")
 }
 """Asked for in test_streams.py."""
+VARIABLES = ("lead", "contact", "post", "acct")
 
 
 async def ask_everything(world: World, sides: Sides, what: str, *kinds: str) -> GraphAsker:
@@ -42,11 +43,15 @@ async def ask_everything(world: World, sides: Sides, what: str, *kinds: str) -> 
 async def test_nothing_of_another_brand_is_seen_or_changed(world: World, sides: Sides) -> None:
     own, other = sides
     asker = await ask_everything(world, sides, "as it is", "query", "mutation")
-    answer = await world.ask(own.admin, DECISIONS, {"id": own.offered["east"]})
-
-    assert look_for(own, answer.content)
-    assert look_for(other, answer.content) is None
-    assert all_fields() - asker.visited - fields_of(DECISIONS) - OF_STREAMS == set()
+    for name, document in DEEP.items():
+        answers = [
+            await world.ask(own.admin, document, {kind: brand.ids[kind][0] for kind in VARIABLES})
+            for brand in (own, other)
+        ]
+        assert look_for(own, answers[0].content), (name, answers[0].text)
+        assert look_for(other, answers[1].content) is None, name
+    deep = {name for document in DEEP.values() for name in fields_of(document)}
+    assert all_fields() - asker.visited - deep - OF_STREAMS == set()
 
 
 async def test_row_level_security_alone_keeps_brands_apart(world: World, sides: Sides) -> None:
