@@ -150,6 +150,8 @@ class Applications:
     """What each holds while it runs: a service's pools among it."""
     feed: Feed
     """Of the gateway."""
+    addresses: dict[str, str]
+    """Of the services' sockets."""
 
 
 @dataclass(frozen=True)
@@ -313,6 +315,7 @@ async def open_applications(site: Site, stack: AsyncExitStack) -> Applications:
         {name: manager.app for name, manager in managers.items()},
         {name: manager._state for name, manager in managers.items()},
         feeds[0],
+        addresses,
     )
 
 
