@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment drill images secrets bench chaos chaos-planted crash-points recovery
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment drill images secrets bench chaos chaos-planted crash-points recovery isolation hostile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,3 +85,9 @@ crash-points: setup ## processes stopped at every I/O point of a lead and of a c
 
 recovery: setup ## seconds until work goes on after a kill or an outage
 	@$(BIN)/python -m tests.chaos.recovery
+
+isolation: setup ## every operation with everything of another brand, as every role; prints what was counted
+	@KOS_LONG_FORM=1 $(BIN)/pytest tests/isolation -q
+
+hostile: setup ## hostile documents, tokens, webhook targets, requests by schemathesis; prints what was counted
+	@KOS_LONG_FORM=1 $(BIN)/pytest tests/hostile -q

@@ -238,8 +238,10 @@ DEEP = {
       candidates { step isChosen rejectedBecause staff { id name } unit { id name } }
     } } }""",
     "contact": """query($contact: ID!) { contact(id: $contact) {
-      leads(first: 3) { leads { id city } } touchpoints { keyword post { id url } account { id handle } campaign { id name }
-        unit { id name } } } }""",
+      leads(first: 3) { leads { id city } }
+      touchpoints {
+        keyword post { id url } account { id handle } campaign { id name } unit { id name }
+      } } }""",
     "post": """query($post: ID!, $acct: ID!) {
       post(id: $post) { leads(first: 3) { leads { id city } } }
       account(id: $acct) { history { reason staff { id name } } } }""",

@@ -23,7 +23,15 @@ from graphql import (
 )
 
 from gateway.edge.compiled import CompiledDocument
-from gateway.edge.limits import ALIASES, DEPTH, TOKENS, Measurer, size_key
+from gateway.edge.limits import (
+    ALIASES,
+    DEPTH,
+    REPEATS,
+    TOKENS,
+    Measurer,
+    most_repeated,
+    size_key,
+)
 from gateway.edge.planned import Plan
 from gateway.edge.refusals import InvalidDocument, RequestRefused
 from gateway.relations import Plan as Relations
@@ -148,6 +156,10 @@ class Documents:
                 operations[name] = Operation(definition, defaults)
             elif isinstance(definition, FragmentDefinitionNode):
                 fragments[definition.name.value] = definition
+        if most_repeated(node, fragments) > REPEATS:
+            raise RequestRefused(
+                400, "too_many_repeats", f"a selection may name a field {REPEATS} times"
+            )
         return Document(node, operations, fragments)
 
     def _cost(self, document: Document, operation: Operation, variables: Mapping[str, Any]) -> int:
