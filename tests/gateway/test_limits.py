@@ -54,6 +54,19 @@ async def test_g3_two_thousand_tokens_are_the_most(client: Client) -> None:
     assert await refused(client, "{ " + "__typename " * 2000 + "}") == (400, "syntax")
 
 
+@pytest.mark.parametrize("around", ["{} ", "... on Query {{ {} }} ", "...B "])
+async def test_g3_a_selection_names_a_field_thirty_times_at_most(
+    client: Client, around: str
+) -> None:
+    def repeat(times: int) -> str:
+        fields = "brand { id } " * times
+        tail = f"fragment B on Query {{ {fields} }}" if around == "...B " else ""
+        return "{ " + around.format(fields) + "} " + tail
+
+    assert await client.run(repeat(30)) == {"brand": None}
+    assert await refused(client, repeat(31)) == (400, "too_many_repeats")
+
+
 async def test_g3_cost_is_fields_times_page_size(client: Client, services: Services) -> None:
     query = "query($n: Int!) { leads(first: $n) { nodes { %s } } }"
     nineteen = """id status source sourceLeadId submittedAt capturedAt city product score grade
