@@ -63,7 +63,7 @@ class Run:
     def ask_all(self, service: Service, document: dict[str, Any]) -> None:
         schema = schemathesis.openapi.from_dict(document)
         for found in schema.get_all_operations():
-            operation = found.ok()
+            operation: Any = found.ok()  # type: ignore[union-attr]
             for mode in GenerationMode:
                 self._ask(operation, mode)
             self.covered.add(f"{service} {operation.method.upper()} {operation.path}")

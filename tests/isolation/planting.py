@@ -554,7 +554,7 @@ class Planter:
     async def things_of(self, store: Store) -> dict[str, list[str]]:
         found = {"unit": [store.unit], "staff": [store.staff], "acct": store.accounts}
         unit, account = uuid_of(store.unit), [uuid_of(each) for each in store.accounts]
-        for service, prefix, table, condition in (
+        places: tuple[tuple[Service, str, str, str], ...] = (
             ("account", "entry", "ledger_entry", "unit_id = $1"),
             ("content", "post", "post", "unit_id = $1"),
             ("content", "draft", "draft", "account_id = any($2)"),
@@ -564,7 +564,8 @@ class Planter:
             ("lead", "offer", "offer", "unit_id = $1"),
             ("lead", "deal", "deal", "unit_id = $1"),
             ("lead", "contact", "lead", "unit_id = $1"),
-        ):
+        )
+        for service, prefix, table, condition in places:
             column = f"{prefix}_id" if (prefix, table) in _NAMED_BY else "id"
             async with self.world.database(service) as connection:
                 rows = await connection.fetch(

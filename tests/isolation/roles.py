@@ -27,7 +27,7 @@ NO, ALL, PART, MASKED = "–", "all", "part", "*"
 IN_A_STORE = (Role.REGION_MANAGER, Role.STORE_MANAGER, Role.KOS)
 COUNTS = ("lead GET /funnel", "query funnel")
 """These show figures alone: a part of the brand has smaller ones."""
-_LINE = re.compile(r"^\| `([^`]+)` \|(.+)\|$")
+_LINE = re.compile(r"^\| `([^` ]+ [^`]+)` \|(.+)\|$")
 
 
 def read_matrix(path: Path = MATRIX) -> dict[str, Row]:
