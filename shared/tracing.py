@@ -4,6 +4,7 @@ Tracing is off until `OTLP_ENDPOINT` is set; the trace context is passed on eith
 one lead can be followed from its hook to its webhook across HTTP and Kafka.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+_LAST_SPANS_SECONDS = 2
+
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("kos")
 _is_recording = False
@@ -27,7 +30,7 @@ _is_recording = False
 def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
     """Send spans to an OTLP/HTTP collector; None (and nothing sent) when the endpoint is empty.
 
-    The caller shuts the provider down at its own end.
+    The caller ends it with `end_tracing` at its own end.
     """
     if not otlp_endpoint:
         return None
@@ -38,6 +41,17 @@ def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
     global _is_recording  # noqa: PLW0603 - as the library's provider: of the process, set once
     _is_recording = True
     return provider
+
+
+def end_tracing(provider: TracerProvider | None) -> None:
+    """Send what is left, for two seconds at most: a collector that is away delays no stop.
+
+    The provider alone would wait for half a minute.
+    """
+    if provider is not None:
+        ending = threading.Thread(target=provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(_LAST_SPANS_SECONDS)
 
 
 def current_traceparent() -> str | None:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.logs import configure_logs
 from shared.settings import ProcessSettings
-from shared.tracing import start_tracing
+from shared.tracing import end_tracing, start_tracing
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection is kept. Longer than the gateway keeps its own: a command sent on a
@@ -52,8 +52,7 @@ def serve(process: str, settings: S, create_app: Callable[[S], ASGIApp], **optio
     try:
         _Server(config, draining, settings.drain_seconds).run()
     finally:
-        if tracing is not None:
-            tracing.shutdown()
+        end_tracing(tracing)
 
 
 class Draining:

@@ -30,10 +30,10 @@ from tests.conftest import reachable_folder
 from tests.e2e.small_brand import list_all
 from tests.e2e.topics import assert_gapless, read_topics
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(2400)
 
 KOS = Path(sys.executable).with_name("kos")
-READY_SECONDS = 420
+READY_SECONDS = 1200
 FIGURES = """query($period: String!) {
   funnel { content { posts } leads { captured qualified offered accepted declined expired pooled
     voided deals amountMinor } }

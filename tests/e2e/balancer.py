@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.3
 _CHUNK = 65_536
 
 
@@ -48,7 +48,7 @@ class Balancer:
         """One connection of a client to the next ready copy, until either side closes."""
         async with asyncio.timeout(30):
             while not self.ready:
-                await asyncio.sleep(_LOOK_SECONDS / 10)
+                await asyncio.sleep(0.01)
         ready = sorted(self.ready)
         self._turn += 1
         there = await asyncio.open_connection("127.0.0.1", ready[self._turn % len(ready)])

@@ -27,6 +27,8 @@ _IN_A_HURRY = {
     "SANDBOX_GROWTH_SECONDS": "2",
     "SANDBOX_HOOK_RETRY_SECONDS": "0.5",
     "OTEL_BSP_SCHEDULE_DELAY": "300",
+    # the rolling update has somebody who balances over copies
+    **{f"{name}_DRAIN_SECONDS": "1" for name in ("ACCOUNT", "CONTENT", "LEAD", "GATEWAY")},
 }
 
 
