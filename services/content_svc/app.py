@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from content_svc.access import MATRIX
+from content_svc.checking import prepare
 from content_svc.connectors.handoff import Handoff
 from content_svc.connectors.http import create_client
 from content_svc.connectors.tokens import TokenBook
@@ -31,6 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.dispose)
+            prepare()
             sessions = create_sessions(engine)
             reads = await create_read_pool(settings.database_url, application="content_svc-reads")
             stack.push_async_callback(reads.close)

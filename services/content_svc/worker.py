@@ -7,6 +7,7 @@ from functools import partial
 
 import httpx
 
+from content_svc.checking import prepare
 from content_svc.connectors import Connector
 from content_svc.connectors.douyin import Douyin
 from content_svc.connectors.handoff import Handoff
@@ -42,6 +43,7 @@ async def build(
     )
     stack.push_async_callback(engine.dispose)
     sessions = create_sessions(engine)
+    prepare()
     http = await stack.enter_async_context(create_client(settings.platform_timeout_seconds))
     consumer = Consumer(
         name="content_svc",
