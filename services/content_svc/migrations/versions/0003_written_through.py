@@ -15,6 +15,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+CONTRACT = "the index only sped a query up: the version before finds its rows without it, slower"
+
 
 def upgrade() -> None:
     op.add_column("campaign", sa.Column("written_through", sa.Uuid(), nullable=True))
