@@ -24,6 +24,9 @@ from tests.isolation import report
 from tests.isolation.openapi import list_operations
 from tests.isolation.world import World
 
+# The loop that serves draws its jitter in another thread; Hypothesis takes it for the strategy's.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 EXAMPLES = 40 if report.IS_LONG else 2
 """Requests for each operation and kind of data."""
 
