@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment drill images secrets bench chaos chaos-planted crash-points recovery isolation hostile
+.PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment drill rolling images secrets bench chaos chaos-planted crash-points recovery isolation hostile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ images: setup ## what the image build does, without a container engine
 
 drill: setup ## the whole stack loses its disk and comes back from a backup
 	@$(BIN)/pytest tests/drill/restore.py
+
+rolling: setup ## every process replaced under load: nothing lost, no request fails
+	@$(BIN)/pytest tests/e2e/rolling.py
 
 secrets: setup ## make the secret files of docker-compose.yml, once
 	@$(BIN)/python -m deploy.docker.secrets
