@@ -22,6 +22,7 @@ from shared.access import Principal, Role
 from shared.clock import now
 from shared.envelope import Envelope
 from shared.ids import parse_typed, typed, uuid7
+from tests.isolation.words import with_plain
 from tests.isolation.world import DISPATCH, PLAN, World
 
 Json = dict[str, Any]
@@ -206,9 +207,8 @@ class Planter:
         brand.west = await self.open_store(root, persona["id"], "west")
         leaver = await self.hire(brand.west.unit, "leaver")
         await self.post("account", f"/staff/{leaver}/depart", {"reason": canary})
-        key = await self.post(
-            "account", "/api-keys", {"name": canary, "role": "scrm", "scopes": [canary]}
-        )
+        asked: Json = {"name": canary, "role": "scrm", "scopes": [canary]}
+        key = await with_plain("secret", lambda: self.post("account", "/api-keys", asked))
         brand.words |= {"api_key": key["secret"], "api_key_prefix": key["prefix"]}
         rows = f"code,parent_code,kind,name\n{canary}-i,{self.text('region-east')},store,{canary}\n"
         await self.post(
@@ -424,11 +424,8 @@ class Planter:
         path = f"/webhook-endpoints/{endpoint['id']}/disable"
         await self.post("lead", path, {"reason": canary})
         secret = base64.b64encode(self.chance.randbytes(32)).decode()
-        connection = await self.post(
-            "lead",
-            "/connections",
-            {"platform": "generic", "name": canary, "secrets": {"keys": [f"whsec_{secret}"]}},
-        )
+        facts = {"platform": "generic", "name": canary, "secrets": {"keys": [f"whsec_{secret}"]}}
+        connection = await with_plain("hook_path", lambda: self.post("lead", "/connections", facts))
         brand.words["hook_path"] = connection["hook_path"]
         for store in (brand.east, brand.west):
             await self.receive(connection, secret, store)

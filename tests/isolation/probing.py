@@ -2,9 +2,7 @@
 apart, and nothing of the other brand is in any byte of the answer."""
 
 import base64
-import random
 import re
-import string
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from shared.database import Sessions, brand_session
 from shared.ids import typed, uuid7
 from shared.web import encode_cursor
 from tests.isolation.planting import KINDS, Brand, tables_of, uuid_of
+from tests.isolation.words import other_word
 from tests.isolation.world import World
 
 _TYPED = re.compile(r"[a-z]+_[0-7][0-9a-hjkmnp-tv-z]{25}")
@@ -62,7 +61,7 @@ def event_of(brand: Brand, service: str) -> Probe:
 
 def probes_of_words(brand: Brand) -> list[Probe]:
     """One for everything else that names a thing of the brand; a cursor at a row of it, too."""
-    found = [Probe(kind, word, _other_word(word)) for kind, word in brand.words.items()]
+    found = [Probe(kind, word, other_word(word)) for kind, word in brand.words.items()]
     row = uuid_of(brand.ids["lead"][0])
     found.append(Probe("cursor", encode_cursor(str(row)), encode_cursor(str(_near(row)))))
     return found
@@ -75,25 +74,6 @@ def never_was(typed_id: str) -> str:
 def _near(value: UUID) -> UUID:
     """Of the same instant: it sorts where the other one does."""
     return UUID(int=value.int ^ 0x5A5A5A5A5A5A)
-
-
-def _other_word(word: str) -> str:
-    """As long, of the same kind of characters."""
-    chance = random.Random(word)
-    if word.startswith("kos_live_"):
-        head = "kos_live_"
-    elif word.startswith("http"):
-        head = word[: word.index("/note/") + 6]
-    elif word.startswith("1390"):
-        head = "1390"
-    else:
-        head = ""
-    kinds = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
-    tail = (
-        chance.choice(next((kind for kind in kinds if sign in kind), sign))
-        for sign in word[len(head) :]
-    )
-    return head + "".join(tail)
 
 
 @dataclass

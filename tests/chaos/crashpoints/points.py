@@ -1,7 +1,7 @@
 """Sees every I/O of this process on its way, and stops the process at the one that is ordered.
 
 It stands where the drivers meet the network: asyncpg's protocol (SQLAlchemy's adapter ends there,
-too), aiokafka's client, the transports of httpx and aiohttp.
+too), aiokafka's client, the transport of httpx.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-import aiohttp
 import asyncpg
 import httpx
 from aiokafka.client import AIOKafkaClient
@@ -191,7 +190,6 @@ def _watch_kafka(watch: Watch) -> None:
 
 def _watch_http(watch: Watch) -> None:
     real_httpx = httpx.AsyncHTTPTransport.handle_async_request
-    real_aiohttp = aiohttp.ClientSession._request
 
     async def handle(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         shape = f"{request.method} {path_shape(request.url.path)}"
@@ -200,16 +198,7 @@ def _watch_http(watch: Watch) -> None:
         )
         return response
 
-    async def request(self: Any, method: str, url: Any, **named: Any) -> Any:
-        path = url.path if hasattr(url, "path") else httpx.URL(str(url)).path
-        return await watch.around(
-            "http call",
-            f"{method} {path_shape(path)}",
-            lambda: real_aiohttp(self, method, url, **named),
-        )
-
     httpx.AsyncHTTPTransport.handle_async_request = handle  # type: ignore[method-assign]
-    aiohttp.ClientSession._request = request  # type: ignore[method-assign,assignment]
 
 
 def shape_of(statement: str) -> str:
