@@ -1,13 +1,11 @@
 """A brand's rows as the services send them, and the answers that GraphQL makes of them by hand."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import orjson
 
 from shared.ids import typed, uuid7
-
-Row = dict[str, Any]
+from tests.gateway.services import ROWS, Row
 
 LEADS = 50
 ALIASES = 20
@@ -27,7 +25,6 @@ query Page($first: Int!) {{
 }}
 """
 ONE = f"query One($id: ID!) {{ lead(id: $id) {{{FIELDS}}} }}"
-AT = "2026-11-22T08:00:00Z"
 
 
 class Brand:
@@ -78,73 +75,45 @@ def _batch(rows: Sequence[Row]) -> bytes:
 
 def _unit(number: int) -> Row:
     return {
+        **ROWS["unit"],
         "id": typed("unit", uuid7()),
-        "parent_id": None,
-        "kind": "store",
         "code": f"SH{number:03}",
         "name": f"上海{number}店",
-        "city_code": "310100",
-        "city": "上海",
-        "latitude": 31.23,
-        "longitude": 121.47,
         "opens_at": "09:00",
         "closes_at": "21:00",
         "ancestor_ids": [typed("unit", uuid7()) for _ in range(3)],
-        "version": 1,
     }
 
 
 def _staff(number: int, unit_id: str) -> Row:
     return {
+        **ROWS["staff"],
         "id": typed("staff", uuid7()),
         "unit_id": unit_id,
         "code": f"S{number:04}",
         "name": "陈*",
         "phone": "138****8000",
-        "is_seller": True,
-        "open_lead_capacity": 5,
         "skills": ["suv", "ev"],
         "product_lines": ["suv"],
         "languages": ["zh"],
-        "tier": "standard",
-        "status": "active",
-        "absent_from": None,
-        "absent_until": None,
-        "absence_reason": None,
-        "joined_at": AT,
-        "departed_at": None,
-        "departure_reason": None,
-        "version": 1,
     }
 
 
 def _lead(number: int, staff: Row, unit: Row) -> Row:
     return {
+        **ROWS["lead"],
         "id": typed("lead", uuid7()),
-        "status": "offered",
-        "source": "douyin",
         "connection_id": typed("conn", uuid7()),
         "source_lead_id": f"x{number}",
         "contact_id": typed("contact", uuid7()),
-        "submitted_at": AT,
-        "captured_at": AT,
-        "city": "上海",
-        "product": "SUV",
-        "score": 72,
-        "grade": "A",
         "score_reasons": [
-            {"rule": "phone", "points": 30, "because": "留了电话"},
+            *ROWS["lead"]["score_reasons"],
             {"rule": "city", "points": 10, "because": "同城"},
         ],
-        "post_id": None,
-        "account_id": None,
-        "campaign_id": None,
         "unit_id": unit["id"],
         "staff_id": staff["id"],
         "keyword": "试驾",
         "channel_code": "C1",
-        "offer_id": None,
-        "version": 3,
     }
 
 

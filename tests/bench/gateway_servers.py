@@ -12,12 +12,13 @@ from typing import Any
 
 import aiohttp
 import orjson
-import uvicorn
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from shared.ids import typed, uuid7
-from tests.bench.gateway_answers import Row, merged, merged_aliases, merged_page
+from tests.bench.gateway_answers import merged, merged_aliases, merged_page
+from tests.bench.usual import serve
+from tests.gateway.services import Row
 
 
 class Merge:
@@ -75,15 +76,7 @@ class Merge:
 
 
 def serve_merge(port: int, upstream: str, ids: Sequence[str]) -> None:
-    uvicorn.run(
-        Merge(upstream, ids),
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-    )
+    serve(Merge(upstream, ids), port)
 
 
 def serve_gateway(environment: dict[str, str]) -> None:

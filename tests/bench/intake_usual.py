@@ -12,10 +12,8 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-import uvicorn
 from fastapi import FastAPI, Header, HTTPException, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from lead_svc.models import Lead, LeadStatus, Receipt, ReceiptStatus
 from lead_svc.models.intake import PAYLOAD
@@ -27,6 +25,7 @@ from shared.ids import uuid7
 from shared.sealing import LocalKeyEncryption, Vault, seal
 from shared.settings import read_key
 from shared.tables import DataKeyRow
+from tests.bench.usual import serve, usual_sessions
 
 
 class ConsentIn(BaseModel):
@@ -71,10 +70,7 @@ def usual_app(url: str, key_dir: Path, connection_id: UUID, brand_id: UUID, key:
     vault = Vault(
         LocalKeyEncryption({1: read_key(key_dir / "lead-kek")}), read_key(key_dir / "lead-index")
     )
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=20, max_overflow=20
-    )
-    sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(engine, expire_on_commit=False)
+    sessions = usual_sessions(url, pool_size=20, max_overflow=20)
     app = FastAPI()
 
     @app.post("/")
@@ -151,15 +147,7 @@ def usual_app(url: str, key_dir: Path, connection_id: UUID, brand_id: UUID, key:
 
 
 def serve_usual(port: int, *arguments: Any) -> None:
-    uvicorn.run(
-        usual_app(*arguments),
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-    )
+    serve(usual_app(*arguments), port)
 
 
 class Bare:

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException, Query
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.models import Lead
 from lead_svc.schemas.leads import LeadOut, LeadsOut
@@ -19,13 +18,13 @@ from shared.database import enter_brand
 from shared.ids import parse_id
 from shared.settings import read_key
 from shared.web import ByIds, Page
+from tests.bench.usual import serve, usual_sessions
 
 
 def usual_app(url: str, key_dir: Path) -> FastAPI:
     key = OctKey.import_key(read_key(key_dir / "service-secret"))
     claims = jwt.JWTClaimsRegistry(exp={"essential": True}, sub={"essential": True})
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
-    sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(engine, expire_on_commit=False)
+    sessions = usual_sessions(url)
     app = FastAPI()
 
     def brand(authorization: Annotated[str, Header()]) -> UUID:
@@ -67,12 +66,4 @@ def usual_app(url: str, key_dir: Path) -> FastAPI:
 
 
 def serve_usual(port: int, *arguments: Any) -> None:
-    uvicorn.run(
-        usual_app(*arguments),
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-    )
+    serve(usual_app(*arguments), port)
