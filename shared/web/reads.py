@@ -59,7 +59,11 @@ def _is_plain(dependant: Dependant) -> bool:
         dependant.security_scopes_param_name,
         dependant.body_params[1:],
     )
-    return not any(others) and all(_is_plain(one) for one in dependant.dependencies)
+    return not any(others) and all(
+        # one without a name is there for its refusals alone
+        one.name is not None and _is_plain(one)
+        for one in dependant.dependencies
+    )
 
 
 def _solver(dependant: Dependant) -> Solve:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -22,6 +22,10 @@ class Colour(StrEnum):
 
 async def caller(request: Request) -> str:
     return request.headers.get("x-caller", "nobody")
+
+
+async def refuse() -> None:
+    raise HTTPException(403)
 
 
 def application(route_class: type[APIRoute]) -> httpx.AsyncClient:
@@ -53,6 +57,10 @@ def application(route_class: type[APIRoute]) -> httpx.AsyncClient:
     async def get_thing(name: str) -> Response:
         return json_response({"name": name})
 
+    @router.get("/secret", dependencies=[Depends(refuse)])
+    async def get_secret() -> Response:
+        return json_response({"secret": True})
+
     app = FastAPI()
     app.include_router(router)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
@@ -76,6 +84,7 @@ def application(route_class: type[APIRoute]) -> httpx.AsyncClient:
         ("/needy", "word=a+b%20c%E4%B8%AD"),
         ("/needy", "word="),
         ("/things/x", "size=10"),
+        ("/secret", ""),
     ],
 )
 async def test_g1_a_query_is_read_as_the_framework_reads_it(path: str, query: str) -> None:

@@ -26,9 +26,18 @@ from shared.database import brand_read
 from shared.events.account import AccountStatus, Platform
 from shared.ids import AccountId, StaffId, UnitId
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
-from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    Batch,
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(prefix="/accounts", tags=["accounts"])
+reads = APIRouter(prefix="/accounts", tags=["accounts"], route_class=ReadRoute)
 commands = APIRouter(prefix="/accounts", tags=["accounts"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

@@ -28,12 +28,13 @@ from shared.web import (
     CommandRoute,
     CursorQuery,
     Page,
+    ReadRoute,
     Transaction,
     encode_cursor,
     json_response,
 )
 
-reads = APIRouter(tags=["incentives"])
+reads = APIRouter(tags=["incentives"], route_class=ReadRoute)
 commands = APIRouter(tags=["incentives"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

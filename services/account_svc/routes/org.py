@@ -16,9 +16,18 @@ from shared.database import brand_read
 from shared.events.account import UnitKind
 from shared.ids import UnitId, typed
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
-from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    Batch,
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(tags=["org"])
+reads = APIRouter(tags=["org"], route_class=ReadRoute)
 commands = APIRouter(tags=["org"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

@@ -13,9 +13,18 @@ from account_svc.use_cases import accounts as use_cases
 from shared.access import Principal
 from shared.database import brand_read
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
-from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    Batch,
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(prefix="/personas", tags=["personas"])
+reads = APIRouter(prefix="/personas", tags=["personas"], route_class=ReadRoute)
 commands = APIRouter(prefix="/personas", tags=["personas"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

@@ -26,9 +26,18 @@ from shared.database import brand_read
 from shared.ids import StaffId, UnitId
 from shared.reading import Shape, batch_of, fetch_by_ids, fetch_page, page_of
 from shared.sealing import Vault
-from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    Batch,
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(prefix="/staff", tags=["staff"])
+reads = APIRouter(prefix="/staff", tags=["staff"], route_class=ReadRoute)
 commands = APIRouter(prefix="/staff", tags=["staff"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

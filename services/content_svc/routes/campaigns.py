@@ -15,9 +15,18 @@ from content_svc.schemas.campaigns import CampaignIn, CampaignOut, Counts, StopI
 from content_svc.use_cases import campaigns as use_cases
 from shared.access import Principal
 from shared.ids import CampaignId
-from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    Batch,
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(tags=["campaigns"])
+reads = APIRouter(tags=["campaigns"], route_class=ReadRoute)
 commands = APIRouter(tags=["campaigns"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

@@ -16,9 +16,18 @@ from content_svc.use_cases import drafts as use_cases
 from shared.access import Principal
 from shared.events.content import Verdict
 from shared.ids import AccountId, CampaignId, DraftId
-from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    Batch,
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(tags=["drafts"])
+reads = APIRouter(tags=["drafts"], route_class=ReadRoute)
 commands = APIRouter(tags=["drafts"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

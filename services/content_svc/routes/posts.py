@@ -30,11 +30,21 @@ from shared.access import Principal
 from shared.database import brand_session
 from shared.events.account import Platform
 from shared.ids import AccountId, CampaignId, PostId, UnitId, typed
-from shared.web import Batch, ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import (
+    Batch,
+    ByIds,
+    CommandRoute,
+    CursorQuery,
+    Page,
+    ReadRoute,
+    Transaction,
+    json_response,
+)
 
-reads = APIRouter(tags=["posts"])
+reads = APIRouter(tags=["posts"], route_class=ReadRoute)
+proofs = APIRouter(tags=["posts"])
 commands = APIRouter(tags=["posts"], route_class=CommandRoute)
-ROUTERS = (reads, commands)
+ROUTERS = (reads, proofs, commands)
 
 MayRead = Annotated[Principal, Depends(MATRIX.allow("post.read"))]
 
@@ -79,7 +89,7 @@ async def get_posts(request: Request, principal: MayRead, body: ByIds) -> Respon
     )
 
 
-@reads.post("/posts/{post_id}/confirm-handoff", response_model=PostOut)
+@proofs.post("/posts/{post_id}/confirm-handoff", response_model=PostOut)
 async def confirm_handoff(
     post_id: PostId,
     body: ConfirmHandoffIn,

@@ -32,9 +32,9 @@ from shared.events.lead import Stage
 from shared.ids import ContactId, typed
 from shared.reading import fetch_by_ids, fetch_page
 from shared.tables import DataKeyRow
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import ByIds, CommandRoute, CursorQuery, Page, ReadRoute, Transaction, json_response
 
-reads = APIRouter(tags=["contacts"])
+reads = APIRouter(tags=["contacts"], route_class=ReadRoute)
 commands = APIRouter(tags=["contacts"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

@@ -16,10 +16,10 @@ from shared.clock import now
 from shared.database import brand_read
 from shared.ids import CampaignId, DealId, LeadId, StaffId, UnitId
 from shared.reading import fetch_by_ids, fetch_page
-from shared.web import ByIds, CommandRoute, CursorQuery, Page, Transaction, json_response
+from shared.web import ByIds, CommandRoute, CursorQuery, Page, ReadRoute, Transaction, json_response
 from shared.web.pages import LARGEST_PAGE
 
-reads = APIRouter(tags=["deals"])
+reads = APIRouter(tags=["deals"], route_class=ReadRoute)
 commands = APIRouter(tags=["deals"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 

@@ -14,9 +14,9 @@ from shared.access import Principal
 from shared.database import brand_read
 from shared.ids import LeadId, StaffId
 from shared.reading import fetch_by_ids, fetch_page
-from shared.web import ByIds, CursorQuery, Page, json_response
+from shared.web import ByIds, CursorQuery, Page, ReadRoute, json_response
 
-reads = APIRouter(tags=["offers"])
+reads = APIRouter(tags=["offers"], route_class=ReadRoute)
 ROUTERS = (reads,)
 
 Reader = Annotated[Principal, Depends(MATRIX.allow("offer.read"))]
