@@ -38,12 +38,15 @@ async def flush(session: AsyncSession, brand_id: UUID, key: bytes) -> None:
     if not pending:
         return
     await session.flush()
-    await session.execute(
-        insert(AuditHead)
-        .values(brand_id=brand_id, sequence=0, hash=GENESIS)
-        .on_conflict_do_nothing()
-    )
-    head = await session.get_one(AuditHead, brand_id, with_for_update=True, populate_existing=True)
+    head = await _lock_head(session, brand_id)
+    if head is None:
+        await session.execute(
+            insert(AuditHead)
+            .values(brand_id=brand_id, sequence=0, hash=GENESIS)
+            .on_conflict_do_nothing()
+        )
+        head = await _lock_head(session, brand_id)
+        assert head is not None
     for entry in pending:
         head.sequence += 1
         row = AuditRow(
@@ -57,6 +60,10 @@ async def flush(session: AsyncSession, brand_id: UUID, key: bytes) -> None:
         row.hash = head.hash = chain_hash(key, row)
         session.add(row)
     await session.flush()
+
+
+async def _lock_head(session: AsyncSession, brand_id: UUID) -> AuditHead | None:
+    return await session.get(AuditHead, brand_id, with_for_update=True, populate_existing=True)
 
 
 def discard(session: AsyncSession) -> None:

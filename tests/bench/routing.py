@@ -1,14 +1,16 @@
-"""Row of the routing: decisions a second in brands of 1,000, 10,000 and 130,000 sellers.
+"""Rows of the routing: decisions a second in brands of 1,000, 10,000 and 130,000 sellers.
 
 A decision is all that the worker does for one lead: candidates from the directory, the choice, the
 decision with its inputs, the offer, its timer and its event, in a transaction of its own. Half of
 the leads name a store, a quarter a region, a quarter nothing, so that the whole brand is looked
-at. It must not matter how many sellers there are: the limit is the smallest brand.
+at. It must not matter how many sellers there are: the limit is the smallest brand. In
+`routing-full` nobody can take a lead: half of the sellers are full, half are away; every ring is
+looked at, and the lead goes to the pool.
 """
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from uuid import UUID
@@ -20,16 +22,23 @@ from shared.database import Sessions, brand_session, create_engine, create_sessi
 from shared.ids import uuid7
 from tests.bench.installation import Installation, installed
 from tests.bench.rounds import cpu_seconds
-from tests.bench.row import By, Options, Result, Row, Sample, compare
+from tests.bench.row import By, Options, Result, Row, Sample, Side, compare
 
-SMALL, MEDIUM, LARGE = 1_000, 10_000, 130_000
+SIZES = SMALL, MEDIUM, LARGE = 1_000, 10_000, 130_000
 SELLERS_A_STORE = 13
 REGIONS = 20
 
 ROUTING = Row(
     "routing", f"routing decisions/s: {LARGE:,} sellers, {SMALL:,} sellers", 0.5, 0.9, By.RATE
 )
-ROWS = (ROUTING,)
+FULL = Row(
+    "routing-full",
+    f"the same while nobody is able: {LARGE:,} sellers, {SMALL:,} sellers",
+    0.5,
+    0.9,
+    By.RATE,
+)
+ROWS = (ROUTING, FULL)
 
 _UNITS = """insert into org_unit (id, brand_id, kind, code, name, parent_id, ancestor_ids)
     select id, $1, kind, code, code, path[cardinality(path)], path || id
@@ -43,29 +52,44 @@ _SELLERS = """insert into seller (id, brand_id, unit_id, is_seller, open_lead_ca
 
 
 async def measure(options: Options, wanted: Collection[str]) -> list[Result]:
-    decisions = max(100, options.requests // 5)
-    samples: dict[int, list[Sample]] = {size: [] for size in (SMALL, MEDIUM, LARGE)}
+    results = []
     async with installed("lead") as installation:
         engine = create_engine(installation.urls["lead"].worker)
-        sessions = create_sessions(engine)
-        pids = [os.getpid(), installation.postgres_pid]
+        bench = Bench(create_sessions(engine), [os.getpid(), installation.postgres_pid], options)
         try:
-            brands = {size: await _add_brand(installation, size) for size in samples}
-            for brand in brands.values():
-                await _decide(sessions, brand, 20)
-            for turn in range(options.rounds):
-                for size in list(samples)[:: 1 if turn % 2 == 0 else -1]:
-                    cpu, started = cpu_seconds(pids), time.perf_counter()
-                    seconds = await _decide(sessions, brands[size], decisions)
-                    wall = time.perf_counter() - started
-                    spent = cpu_seconds(pids) - cpu
-                    samples[size].append(Sample(decisions, wall, spent, seconds))
+            brands = {size: await _add_brand(installation, size) for size in SIZES}
+            if ROUTING.id in wanted:
+                results.append(await bench.measure(ROUTING, brands, LeadStatus.OFFERED))
+            if FULL.id in wanted:
+                await _occupy(installation)
+                results.append(await bench.measure(FULL, brands, LeadStatus.POOLED))
         finally:
             await engine.dispose()
-    medium = compare(ROUTING, samples[MEDIUM], samples[SMALL])
-    assert medium.ours is not None
-    note = f"{MEDIUM:,} sellers: {medium.ours.rate:.0f} decisions/s"
-    return [compare(ROUTING, samples[LARGE], samples[SMALL], note)]
+    return results
+
+
+@dataclass(frozen=True)
+class Bench:
+    sessions: Sessions
+    pids: list[int]
+    options: Options
+
+    async def measure(self, row: Row, brands: Mapping[int, "Brand"], outcome: LeadStatus) -> Result:
+        """The largest brand against the smallest; every decision has to end in `outcome`."""
+        decisions = max(100, self.options.requests // 5)
+        samples: dict[int, list[Sample]] = {size: [] for size in SIZES}
+        for brand in brands.values():
+            await _decide(self.sessions, brand, 20, outcome)
+        for turn in range(self.options.rounds):
+            for size in SIZES[:: 1 if turn % 2 == 0 else -1]:
+                cpu, started = cpu_seconds(self.pids), time.perf_counter()
+                seconds = await _decide(self.sessions, brands[size], decisions, outcome)
+                wall = time.perf_counter() - started
+                spent = cpu_seconds(self.pids) - cpu
+                samples[size].append(Sample(decisions, wall, spent, seconds))
+        medium = Side.of(samples[MEDIUM])
+        note = f"{MEDIUM:,} sellers: {medium.rate:.0f} decisions/s, {medium.cpu_us:.0f} us of CPU"
+        return compare(row, samples[LARGE], samples[SMALL], note)
 
 
 @dataclass(frozen=True)
@@ -99,7 +123,21 @@ async def _add_brand(installation: Installation, sellers: int) -> Brand:
     return brand
 
 
-async def _decide(sessions: Sessions, brand: Brand, count: int) -> list[float]:
+async def _occupy(installation: Installation) -> None:
+    """Half of the sellers are full, the others are away."""
+    database = await installation.connect("lead")
+    try:
+        await database.execute(
+            """update seller set
+                open_load = case when hashtext(id::text) % 2 = 0 then open_lead_capacity else 0 end,
+                absent_from = case when hashtext(id::text) % 2 <> 0 then now() end"""
+        )
+        await database.execute("vacuum analyze seller")
+    finally:
+        await database.close()
+
+
+async def _decide(sessions: Sessions, brand: Brand, count: int, outcome: LeadStatus) -> list[float]:
     """Route so many qualified leads, one after the other; the seconds of each."""
     places = cycle(_places(brand))
     seconds = []
@@ -111,8 +149,8 @@ async def _decide(sessions: Sessions, brand: Brand, count: int) -> list[float]:
             started = time.perf_counter()
             await route(session, lead, at=now())
         seconds.append(time.perf_counter() - started)
-        if lead.status is not LeadStatus.OFFERED:
-            raise RuntimeError(f"a lead found no seller: {lead.status}")
+        if lead.status is not outcome:
+            raise RuntimeError(f"a lead is {lead.status}, not {outcome}")
     return seconds
 
 

@@ -127,7 +127,7 @@ async def test_l6_without_anybody_able_in_the_store_the_region_gets_the_lead(
 async def test_l6_a_region_of_many_sellers_gives_the_lead_to_who_has_fewest(
     brand: Brand, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lead_svc.repository.offers.MANY", 2)
+    monkeypatch.setattr("lead_svc.repository.candidates.MANY", 2)
     await brand.receive(StaffDeparted(staff_id=store.seller))
     path = await brand.add_unit(UnitKind.STORE, "S2", store.region_path)
     sellers = [await brand.add_seller(path[-1], capacity=2) for _ in range(4)]
@@ -138,6 +138,73 @@ async def test_l6_a_region_of_many_sellers_gives_the_lead_to_who_has_fewest(
     assert sorted(offered) == sorted(sellers)
     [decision] = await brand.rows("select * from decision where lead_id = :id", id=leads[0])
     assert decision["candidates"][-1]["step"] == "region"
+
+
+@pytest.mark.parametrize(
+    ("from_hours", "until_hours", "is_away"),
+    [(-2, -1, False), (1, 2, False), (1, None, False), (-1, 1, True), (-1, None, True)],
+)
+async def test_l6_in_the_whole_brand_an_absence_counts_while_it_lasts(
+    brand: Brand, from_hours: int, until_hours: int | None, is_away: bool
+) -> None:
+    path = await brand.add_unit(UnitKind.STORE, "S1")
+    seller = await brand.add_seller(path[-1])
+    until_at = None if until_hours is None else now() + timedelta(hours=until_hours)
+    await brand.receive(
+        StaffAbsent(staff_id=seller, from_at=now() + timedelta(hours=from_hours), until_at=until_at)
+    )
+
+    await brand.lead(phone=PHONE)
+
+    assert (await loads(brand))[seller] == (0 if is_away else 1)
+    assert len(await brand.announced(LeadPooled)) == is_away
+
+
+async def test_l6_a_certified_seller_is_found_behind_many_who_are_not(
+    brand: Brand, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lead_svc.repository.candidates.FAR", 2)
+    path = await brand.add_unit(UnitKind.STORE, "S2", store.region_path)
+    busy = await brand.add_seller(path[-1])
+    for _ in range(3):
+        await brand.add_seller(path[-1])
+    await brand.execute("update seller set open_load = 5 where id = :id", id=busy)
+    async with brand.client() as client:
+        await client.put(
+            "/routing-policy",
+            json={
+                "steps": ["region", "brand"],
+                "offer_minutes_by_grade": {"A": 1, "B": 1, "C": 1, "D": 1},
+                "max_offers": 2,
+                "required_right": "handle_leads",
+            },
+        )
+    await brand.receive(
+        CertificateEarned(staff_id=busy, right="handle_leads", expires_at=now() + timedelta(days=1))
+    )
+
+    in_region = await brand.lead(phone=PHONE, post_url=store.url)
+    in_brand = await brand.lead(phone="13912348000")
+
+    assert (await offer_of(brand, in_region))["staff_id"] == busy
+    assert (await offer_of(brand, in_brand))["staff_id"] == busy
+
+
+async def test_l6_where_nobody_is_able_the_decision_says_why_and_counts_the_rest(
+    brand: Brand, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lead_svc.repository.candidates.NEAR", 2)
+    monkeypatch.setattr("lead_svc.repository.candidates.FAR", 1)
+    for _ in range(4):
+        await brand.add_seller(store.id)
+    await brand.execute("update seller set open_load = open_lead_capacity")
+
+    lead_id = await brand.lead(phone=PHONE, store_code="S1")
+
+    [decision] = await brand.rows("select * from decision where lead_id = :id", id=lead_id)
+    causes = {one["rejected_because"] for one in decision["candidates"]}
+    assert (decision["outcome"], causes) == ("pooled", {"full"})
+    assert len(decision["candidates"]) + decision["uncounted"] == 5
 
 
 async def test_l6_a_suspended_account_brings_its_author_no_leads(

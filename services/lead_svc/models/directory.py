@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lead_svc.models.base import Base
@@ -16,7 +16,7 @@ class OrgUnit(Base):
     __tablename__ = "org_unit"
     __table_args__ = (
         Index(None, "brand_id", "code"),
-        Index("ix_org_unit_ancestor_ids", "ancestor_ids", postgresql_using="gin"),
+        Index(None, "brand_id", "parent_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -26,6 +26,9 @@ class OrgUnit(Base):
     name: Mapped[str]
     parent_id: Mapped[UUID | None]
     ancestor_ids: Mapped[list[UUID]]
+
+
+_FREE = "is_seller and not is_departed and open_load < open_lead_capacity"
 
 
 class Seller(Base):
@@ -38,7 +41,36 @@ class Seller(Base):
     __tablename__ = "seller"
     __table_args__ = (
         Index(None, "brand_id", "unit_id"),
-        Index(None, "brand_id", "open_load", "last_offered_at", "id"),
+        # Routing finds who is free without meeting who is not.
+        Index(
+            "ix_seller_free",
+            "brand_id",
+            "open_load",
+            text("last_offered_at nulls first"),
+            "id",
+            postgresql_where=text(f"{_FREE} and absent_from is null"),
+        ),
+        Index(
+            "ix_seller_free_unit_id",
+            "brand_id",
+            "unit_id",
+            "open_load",
+            text("last_offered_at nulls first"),
+            "id",
+            postgresql_where=text(_FREE),
+        ),
+        Index(
+            "ix_seller_free_absent_until",
+            "brand_id",
+            "absent_until",
+            postgresql_where=text(f"{_FREE} and absent_from is not null"),
+        ),
+        Index(
+            "ix_seller_free_absent_from",
+            "brand_id",
+            "absent_from",
+            postgresql_where=text(f"{_FREE} and absent_from is not null"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -19,6 +19,7 @@ from lead_svc.models import (
     SellerAccount,
     SellerRight,
 )
+from lead_svc.repository.units import below
 from shared.events.account import (
     AccountRegistered,
     AccountStatus,
@@ -66,12 +67,13 @@ async def set_path(
     """Give the unit this path, and everything below it the path with the same continuation."""
     await session.execute(
         text(
-            """update org_unit set
+            f"""update org_unit set
                 parent_id = case when id = cast(:unit as uuid)
                     then cast(:parent as uuid) else parent_id end,
                 ancestor_ids = cast(:path as uuid[])
                     || ancestor_ids[array_position(ancestor_ids, cast(:unit as uuid)) + 1 :]
-            where brand_id = :brand and ancestor_ids @> array[cast(:unit as uuid)]"""
+            where brand_id = :brand
+                and id in {below(brand=":brand", units="array[cast(:unit as uuid)]")}"""
         ),
         {
             "brand": brand_id,

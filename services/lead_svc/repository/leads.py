@@ -3,12 +3,13 @@
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.errors import DealNotFound, LeadNotFound
-from lead_svc.models import Connection, Deal, DealStatus, Lead, OrgUnit, Receipt
+from lead_svc.models import Connection, Deal, DealStatus, Lead, Receipt
+from lead_svc.repository.units import below
 from shared.access import Extent
 
 EVERYTHING = Extent(unit_ids=None, staff_id=None)
@@ -19,10 +20,9 @@ def within(extent: Extent, brand_id: UUID, table: type[Lead | Deal]) -> ColumnEl
     if extent.staff_id is not None:
         return table.staff_id == extent.staff_id
     if extent.unit_ids is not None:
-        below = select(OrgUnit.id).where(
-            OrgUnit.brand_id == brand_id, OrgUnit.ancestor_ids.bool_op("&&")(list(extent.unit_ids))
-        )
-        return table.unit_id.in_(below)
+        subquery = below(brand=":brand", units="cast(:units as uuid[])")
+        covered = text(subquery).bindparams(brand=brand_id, units=list(extent.unit_ids))
+        return table.unit_id.in_(covered)
     return true()
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from lead_svc.repository.units import below
 from shared.access import Extent
 from shared.reading import Conditions
 
@@ -35,8 +36,7 @@ TOUCHPOINTS = """select
     t.keyword, t.channel_code, t.at
     from touchpoint t"""
 
-_BELOW = """(select u.id from org_unit u
-    where u.brand_id = $1 and u.ancestor_ids && ?::uuid[])"""
+_BELOW = below(brand="$1", units="?::uuid[]")
 
 
 class Where(Conditions):

@@ -15,8 +15,8 @@ from lead_svc.errors import LeadNotFound, LeadTaken, OfferClosed, OfferExpired
 from lead_svc.models import Decision as DecisionRow
 from lead_svc.models import Lead, LeadStatus, Offer, OfferStatus, Seller
 from lead_svc.models.offer import EXPIRE
-from lead_svc.repository import contacts, directory, leads, offers
-from lead_svc.repository.offers import Ring, Search
+from lead_svc.repository import candidates, contacts, directory, leads, offers
+from lead_svc.repository.candidates import Ring, Search
 from lead_svc.routing import (
     Candidate,
     Decision,
@@ -70,7 +70,7 @@ async def route(
 async def _choose(session: AsyncSession, lead: Lead, at: datetime) -> tuple[Inputs, Decision, int]:
     """Look ring by ring until somebody able is found; the stored inputs hold all that was seen."""
     policy = await offers.get_policy(session, lead.brand_id)
-    tried = await offers.list_tried(session, lead.brand_id, lead.id)
+    tried = await offers.list_tried(session, lead.brand_id, lead.id) if lead.attempts else []
     author = await find_author(session, lead)
     assert lead.grade is not None
     facts = LeadFacts(
@@ -80,24 +80,24 @@ async def _choose(session: AsyncSession, lead: Lead, at: datetime) -> tuple[Inpu
         unit_id=lead.origin_unit_id,
         tried=tuple(tried),
     )
-    candidates: dict[UUID, Candidate] = {}
+    known: dict[UUID, Candidate] = {}
     found = 0
     inputs = Inputs(policy=policy, lead=facts, candidates=(), at=at)
     decision = decide(inputs)
     search = Search(lead.brand_id, at, tried, policy.required_right)
     async for ring in _rings(session, search, policy, facts):
         for candidate in ring.candidates:
-            candidates.setdefault(candidate.staff_id, candidate)
-        if author and author.is_account_closed and author.staff_id in candidates:
-            candidates[author.staff_id] = msgspec.structs.replace(
-                candidates[author.staff_id], is_suspended=True
+            known.setdefault(candidate.staff_id, candidate)
+        if author and author.is_account_closed and author.staff_id in known:
+            known[author.staff_id] = msgspec.structs.replace(
+                known[author.staff_id], is_suspended=True
             )
         found = max(found, ring.found)
-        inputs = msgspec.structs.replace(inputs, candidates=tuple(candidates.values()))
+        inputs = msgspec.structs.replace(inputs, candidates=tuple(known.values()))
         decision = decide(inputs)
         if decision.chosen is not None:
             break
-    return inputs, decision, max(0, found - len(candidates))
+    return inputs, decision, max(0, found - len(known))
 
 
 async def _rings(
@@ -110,14 +110,14 @@ async def _rings(
     above = path[-2:0:-1]
     for step in policy.steps:
         if step is Step.AUTHOR and lead.author_staff_id is not None:
-            yield await offers.load_author(session, search, lead.author_staff_id)
+            yield await candidates.load_author(session, search, lead.author_staff_id)
         elif step is Step.STORE and len(path) > 1:
-            yield await offers.load_below(session, search, path[-1], step, 0)
+            yield await candidates.load_below(session, search, path[-1], step, 0)
         elif step is Step.REGION:
             for distance, unit_id in enumerate(above, start=1):
-                yield await offers.load_below(session, search, unit_id, step, distance)
+                yield await candidates.load_below(session, search, unit_id, step, distance)
         elif step is Step.BRAND:
-            yield await offers.load_brand(session, search, len(path))
+            yield await candidates.load_brand(session, search, len(path))
 
 
 def _still_able(inputs: Inputs, chosen: Candidate, sellers: dict[UUID, Seller]) -> bool:
