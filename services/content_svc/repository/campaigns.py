@@ -33,7 +33,7 @@ _COMPILE = """
 with page as materialized (
     select a.account_id,
            cast(:starts_at as timestamptz) + cast(:window as interval) * (
-               (uuid_hash_extended(a.account_id, :seed) & 1048575) / 1048576.0) as drawn_at
+               (uuid_hash_extended(a.account_id, :seed) & 1048575) / float8 '1048576') as drawn_at
     from {directory}
     where {target} and a.account_id > :after
     order by a.account_id limit :size
@@ -69,8 +69,9 @@ with page as materialized (
         and own.campaign_id = :campaign_id and own.account_id = page.account_id
         and own.account_id > :after)
 )
-select count(*) as reached, (select account_id from page order by 1 desc limit 1) as last
-from page
+select reached,
+    (select account_id from page order by 1 offset greatest(reached - 1, 0) limit 1) as last
+from (select count(*) as reached from page) counted
 """
 
 _UNWRITTEN = """
