@@ -28,7 +28,7 @@ from deploy.local.stack import Stack, own
 from shared.ids import parse_id
 from tests.bench.intake import Sender
 from tests.bench.load import send_many
-from tests.bench.rounds import cpu_seconds
+from tests.bench.rounds import ALL_CORES, cpu_seconds, pin
 from tests.bench.row import Options, Result, Row, Sample, Side
 from tests.conftest import reachable_folder
 from tests.e2e import small_brand
@@ -48,6 +48,7 @@ _CONNECTIONS = 16
 
 
 async def measure(options: Options, wanted: Collection[str]) -> list[Result]:
+    pin(0, ALL_CORES)
     async with _stack() as stack, _brand(stack) as brand, _subscriber() as subscriber:
         sender = await _connect(brand, subscriber)
         port = stack.settings.ports.lead
@@ -184,7 +185,16 @@ async def _connect(brand: SmallBrand, arrivals: Arrivals) -> Sender:
     )
     connection_id = parse_id("conn", connection["id"])
     brand_id = parse_id("brand", brand.client.brand_id)
-    return Sender(connection_id, brand_id, key, f"/hooks/generic/{connection['id']}")
+    return Sender(
+        connection_id, brand_id, key, f"/hooks/generic/{connection['id']}", _lead_of_a_store
+    )
+
+
+def _lead_of_a_store(number: int) -> dict[str, str]:
+    """Every lead is another person's and names one of the stores, in turn."""
+    region = small_brand.REGIONS[number % 2][0]
+    store = number // 2 % STORES_A_REGION + 1
+    return {"phone": f"139{number:08}", "store_code": f"S-{region}-{store}"}
 
 
 async def _send_all(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy.local.process import find_free_port
 from deploy.local.settings import REPOSITORY, Ports
+from tests.bench.rounds import ALL_CORES, pin
 from tests.bench.row import Options, Result, Row
 from tests.conftest import reachable_folder
 
@@ -26,6 +27,7 @@ _STOP_SECONDS = 60
 
 
 async def measure(_options: Options, _wanted: Collection[str]) -> list[Result]:
+    pin(0, ALL_CORES)
     with reachable_folder() as home:
         ports = {f"KOS_PORT_{name.upper()}": str(find_free_port()) for name in Ports.model_fields}
         environment = {**os.environ, **ports, "KOS_HOME": str(home), "COLUMNS": "200"}

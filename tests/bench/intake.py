@@ -12,7 +12,7 @@ import json
 import multiprocessing
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,39 +68,8 @@ async def measure(options: Options, wanted: Collection[str]) -> list[Result]:
     return results
 
 
-class Sender:
-    """A source that signs what it sends; every delivery is a lead of its own."""
-
-    def __init__(self, connection_id: UUID, brand_id: UUID, key: bytes, path: str) -> None:
-        self.connection_id = connection_id
-        self.brand_id = brand_id
-        self.key = key
-        self._path = path
-        self._sent = 0
-
-    def requests(self, count: int) -> list[bytes]:
-        return [self._request() for _ in range(count)]
-
-    def last_ids(self, count: int) -> list[str]:
-        """What the sender calls the leads of the last so many requests."""
-        return [f"form-{number}" for number in range(self._sent - count + 1, self._sent + 1)]
-
-    def _request(self) -> bytes:
-        self._sent += 1
-        body = lead_body(f"form-{self._sent}")
-        message_id, at = f"msg-{self._sent}", str(int(time.time()))
-        signed = f"{message_id}.{at}.".encode() + body
-        signature = base64.b64encode(hmac.digest(self.key, signed, "sha256")).decode()
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": at,
-            "webhook-signature": f"v1,{signature}",
-        }
-        return request("POST", self._path, body, headers)
-
-
-def lead_body(lead_id: str) -> bytes:
+def lead_body(lead_id: str, **other: str) -> bytes:
+    """What a form tells; `other` fields replace these."""
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     data = {
         "lead_id": lead_id,
@@ -113,9 +82,51 @@ def lead_body(lead_id: str) -> bytes:
         "consent": {"purpose": "sales", "notice_version": "3", "at": at},
         "submitted_at": at,
         "utm_source": "autumn",
+        **other,
     }
     event = {"type": "lead.created", "timestamp": at, "data": data}
     return json.dumps(event, ensure_ascii=False).encode()
+
+
+class Sender:
+    """A source that signs what it sends; every delivery is a lead of its own."""
+
+    def __init__(
+        self,
+        connection_id: UUID,
+        brand_id: UUID,
+        key: bytes,
+        path: str,
+        fields_of: Callable[[int], dict[str, str]] = lambda _: {},
+    ) -> None:
+        """`fields_of` says what the lead of a number tells that is its own."""
+        self.connection_id = connection_id
+        self.brand_id = brand_id
+        self.key = key
+        self._path = path
+        self._fields_of = fields_of
+        self._sent = 0
+
+    def requests(self, count: int) -> list[bytes]:
+        return [self._request() for _ in range(count)]
+
+    def last_ids(self, count: int) -> list[str]:
+        """What the sender calls the leads of the last so many requests."""
+        return [f"form-{number}" for number in range(self._sent - count + 1, self._sent + 1)]
+
+    def _request(self) -> bytes:
+        self._sent += 1
+        body = lead_body(f"form-{self._sent}", **self._fields_of(self._sent))
+        message_id, at = f"msg-{self._sent}", str(int(time.time()))
+        signed = f"{message_id}.{at}.".encode() + body
+        signature = base64.b64encode(hmac.digest(self.key, signed, "sha256")).decode()
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": at,
+            "webhook-signature": f"v1,{signature}",
+        }
+        return request("POST", self._path, body, headers)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,12 @@ def cores() -> tuple[set[int], set[int]]:
     """The core of the server that is measured, and those of everything that puts load on it."""
     if not hasattr(os, "sched_getaffinity"):
         return set(), set()
-    server, *others = sorted(_ALL_CORES)
+    server, *others = sorted(ALL_CORES)
     return {server}, set(others) or {server}
 
 
-_ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+"""For rows that measure a whole stack."""
 
 
 def pin(pid: int, to: set[int]) -> None:
