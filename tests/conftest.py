@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Kafka for the whole run, on free ports, gone afterwards.
+"""One PostgreSQL and one Kafka for each process of the run, on free ports, gone afterwards.
 
 Kafka starts when a test first asks for it. Tests share the databases: they keep apart by making
 their own brand. Topics are kept apart by `make_topic`.
@@ -15,12 +15,21 @@ from typing import Any, TypeVar
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local import databases, kafka, postgres
 from deploy.local.databases import Service, ServiceUrls
 from deploy.local.postgres import PostgresServer
 from deploy.local.process import find_free_port
 from shared import migrations
+
+TESTS = Path(__file__).parent
+SHARED_STACK = ("e2e", "isolation", "hostile")
+"""Folders whose files share something that takes long to start."""
+LONGEST_FIRST = ("e2e", "deploy", "isolation", "chaos", "hostile", "gateway")
+"""Folders that take minutes; with these begun first no process of the run is left alone at the end.
+"""
 
 Result = TypeVar("Result")
 MakeTopic = Callable[..., Awaitable[str]]
@@ -33,6 +42,32 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
         return loop.run_until_complete(coroutine)
     finally:
         loop.close()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return ByStack(config, log)
+
+
+class ByStack(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a process of the run a file at a time, or a folder whose files share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = _folder(nodeid)
+        return folder if folder in SHARED_STACK else nodeid.partition("::")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
+
+
+def _folder(nodeid: str) -> str:
+    return nodeid.split("/")[1]
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = _folder(item.nodeid)
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")

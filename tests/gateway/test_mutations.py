@@ -142,7 +142,9 @@ async def test_the_path_of_a_problem_leads_into_lists_and_nested_inputs(
 
 
 @pytest.mark.parametrize(
-    "wrong", ["x", "lead_1", "../brands", typed("post", uuid7()), typed("lead", uuid7()) + "/void"]
+    "wrong",
+    ["x", "lead_1", "../brands", typed("post", uuid7()), typed("lead", uuid7()) + "/void"],
+    ids=["no id", "no uuid", "a path", "of a post", "with a path"],
 )
 async def test_an_id_of_another_kind_is_refused_before_any_call(
     client: Client, services: Services, wrong: str

@@ -8,7 +8,8 @@ import pytest
 from deploy.local.databases import ServiceUrls
 from deploy.local.postgres import PostgresServer
 from tests.isolation import report
-from tests.isolation.planting import Brand, plant
+from tests.isolation.brand import Brand
+from tests.isolation.planting import plant
 from tests.isolation.world import Site, Urls, World, make_site, open_world
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from deploy.local.databases import SERVICES, Service
 from shared.clock import now
 from shared.service import document_of
-from tests.isolation.planting import Brand
+from tests.isolation.brand import Brand
 
 Json = dict[str, Any]
 Place = tuple[str, ...]

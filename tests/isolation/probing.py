@@ -19,7 +19,8 @@ from deploy.local.databases import Service
 from shared.database import Sessions, brand_session
 from shared.ids import typed, uuid7
 from shared.web import encode_cursor
-from tests.isolation.planting import KINDS, Brand, tables_of, uuid_of
+from tests.isolation.brand import KINDS, Brand, uuid_of
+from tests.isolation.planting import tables_of
 from tests.isolation.words import other_word
 from tests.isolation.world import World
 

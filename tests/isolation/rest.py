@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import httpx
 
 from shared.access import Principal, Role
+from tests.isolation.brand import Brand
 from tests.isolation.openapi import Operation, Request, Slot, request_of
-from tests.isolation.planting import Brand
 from tests.isolation.probing import (
     Findings,
     Probe,
@@ -134,9 +134,6 @@ class Asker:
 
     def _probes(self, operation: Operation, slot: Slot, request: Request) -> list[Probe]:
         ids, words = probes_of_ids(self.other), probes_of_words(self.other)
-        if slot.place[-1] in ("text", "title"):
-            # what the rules make of random letters is by chance
-            words = [probe for probe in words if not probe.kind.startswith("api_key")]
         if operation.name == "account POST /api-keys/verify":
             # the gateway asks for whose key it is; who holds a key speaks for its brand
             words = [probe for probe in words if probe.kind != "api_key"]

@@ -14,8 +14,8 @@ import httpx
 from deploy.local.settings import REPOSITORY
 from shared.access import Principal, Role
 from tests.isolation import sdl
+from tests.isolation.brand import Brand, Store
 from tests.isolation.openapi import Operation, Request, request_of
-from tests.isolation.planting import Brand, Store
 from tests.isolation.probing import undone
 from tests.isolation.world import World
 

@@ -32,8 +32,8 @@ from graphql import (
 
 from gateway.__main__ import SDL
 from shared.clock import now
+from tests.isolation.brand import Brand
 from tests.isolation.openapi import SECRETS, Place
-from tests.isolation.planting import Brand
 
 PREFIXES = {
     "Unit": "unit",

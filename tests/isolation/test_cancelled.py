@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from deploy.local.databases import SERVICES
 from tests.isolation import report
+from tests.isolation.brand import Brand
 from tests.isolation.openapi import Operation, list_operations, request_of
-from tests.isolation.planting import Brand
 from tests.isolation.probing import Findings, look_for, undone
 from tests.isolation.rest import Asker
 from tests.isolation.world import World

@@ -6,9 +6,9 @@ What the SDL lists is what is asked; fields of types are all asked for somewhere
 import random
 
 from tests.isolation import report
+from tests.isolation.brand import Brand
 from tests.isolation.filters import filters_removed
 from tests.isolation.graph import GraphAsker
-from tests.isolation.planting import Brand
 from tests.isolation.probing import Findings, look_for
 from tests.isolation.sdl import DEEP, all_fields, fields_of, list_operations
 from tests.isolation.world import World

@@ -7,9 +7,10 @@ from pathlib import Path
 import httpx
 
 from deploy.local.databases import SERVICES
+from tests.isolation.brand import Brand
 from tests.isolation.filters import filters_removed, without_filters
 from tests.isolation.openapi import list_operations, request_of
-from tests.isolation.planting import Brand, tables_of
+from tests.isolation.planting import tables_of
 from tests.isolation.probing import look_for
 from tests.isolation.world import Urls, World, open_applications, reach, with_urls
 

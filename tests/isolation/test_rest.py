@@ -8,9 +8,9 @@ import random
 
 from shared.access import Role
 from tests.isolation import report
+from tests.isolation.brand import Brand
 from tests.isolation.filters import filters_removed
 from tests.isolation.openapi import list_operations
-from tests.isolation.planting import Brand
 from tests.isolation.probing import Findings, look_for, probes_of_words
 from tests.isolation.rest import Asker
 from tests.isolation.world import World

@@ -7,7 +7,7 @@ import pytest
 
 from shared.access import Role
 from tests.isolation import openapi, report, sdl
-from tests.isolation.planting import Brand
+from tests.isolation.brand import Brand
 from tests.isolation.roles import NO, Looker, Row, read_matrix
 from tests.isolation.test_streams import DOCUMENTS, collect, stream
 from tests.isolation.world import World

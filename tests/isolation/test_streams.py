@@ -13,7 +13,7 @@ import pytest
 from gateway.schema.live import TOPICS
 from shared.access import Principal, Role
 from shared.clock import now
-from tests.isolation.planting import Brand
+from tests.isolation.brand import Brand
 from tests.isolation.probing import look_for, never_was
 from tests.isolation.sdl import list_operations
 from tests.isolation.world import World

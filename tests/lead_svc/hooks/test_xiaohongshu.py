@@ -142,9 +142,9 @@ def raw(content: str) -> Request:
         "AAAAAAAAAAAAAAAAAAAAAA==~split~",
         "AAAAAAAAAAAAAAAAAAAAAA==~split~签",
         "~split~",
-        xiaohongshu_encrypt(b"\xff\xfe"),
-        xiaohongshu_encrypt(b'{"text":"\x01"}'),
-        xiaohongshu_encrypt(b""),
+        pytest.param(xiaohongshu_encrypt(b"\xff\xfe"), id="no utf-8"),
+        pytest.param(xiaohongshu_encrypt(b'{"text":"\x01"}'), id="no json"),
+        pytest.param(xiaohongshu_encrypt(b""), id="nothing"),
         b64encode(bytes(16)).decode() + "~split~" + b64encode(bytes(32)).decode(),
     ],
 )
