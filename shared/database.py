@@ -175,7 +175,7 @@ async def brand_read(pool: "asyncpg.Pool", brand_id: UUID) -> AsyncIterator[asyn
     async with pool.acquire() as connection:
         # One message for both; a UUID has no quotes.
         await connection.execute(
-            f"begin read only; select set_config('app.brand', '{UUID(int=brand_id.int)}', true)"
+            f"begin read only; set local app.brand = '{UUID(int=brand_id.int)}'"
         )
         try:
             yield connection

@@ -34,29 +34,24 @@ def shape(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def shape_all(rows: Sequence[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
-    """Rows of one statement as resources. What each column is, is looked up once for all."""
+    """Rows of one statement as resources. Column by column, for each is of one kind."""
     if not rows:
         return []
-    names = list(rows[0].keys())
+    values = zip(*(row.values() for row in rows), strict=True)
+    columns: dict[str, Sequence[Any]] = dict(zip(rows[0].keys(), values, strict=True))
+    for name in _LEFT_OUT & columns.keys():
+        del columns[name]
     prefixes = {**_PREFIXES, "id": prefix}
-    ids = [(name, prefixes[name]) for name in names if name in prefixes]
-    documents = [name for name in names if name in _JSON_COLUMNS]
-    left_out = [name for name in names if name in _LEFT_OUT]
-    items = []
-    for row in rows:
-        item = dict(row)
-        for name, own in ids:
-            value = item[name]
-            if value is not None:
-                item[name] = typed(own, value)
-        for name in documents:
-            value = item[name]
-            if isinstance(value, str):
-                item[name] = msgspec.Raw(value.encode())
-        for name in left_out:
-            del item[name]
-        items.append(item)
-    return items
+    for name in prefixes.keys() & columns.keys():
+        own = prefixes[name]
+        columns[name] = [one and typed(own, one) for one in columns[name]]
+    for name in _JSON_COLUMNS & columns.keys():
+        columns[name] = [_document(one) for one in columns[name]]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _document(value: Any) -> Any:
+    return msgspec.Raw(value.encode()) if isinstance(value, str) else value
 
 
 def page(
