@@ -190,7 +190,6 @@ async def _offer(
     lead.offer_id = offer.id
     lead.staff_id = seller.id
     lead.unit_id = seller.unit_id
-    await timers.schedule(session, lead.brand_id, EXPIRE, offer.id, offer.expires_at)
     outbox.add(
         session,
         lead,
@@ -204,6 +203,7 @@ async def _offer(
             policy_version=decision.policy_version,
         ),
     )
+    await timers.schedule(session, lead.brand_id, EXPIRE, offer.id, offer.expires_at)
 
 
 def _pool(session: AsyncSession, lead: Lead, decision: Decision) -> None:

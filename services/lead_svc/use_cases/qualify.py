@@ -50,38 +50,40 @@ async def qualify(
     origin = await resolve(session, brand_id, form, lead.source)
     if not origin.is_complete and now() < lead.captured_at + grace:
         return now() + _LOOK_AGAIN
-    contact, is_new = await match_contact(session, vault, brand_id, form, lead.source)
-    await learn(session, vault, contact, form)
-    earlier = contact.lead_count
-    contact.lead_count += 1
-    lead.contact_id = contact.id
-    _take_over(lead, form)
-    await _touch(session, lead, form, origin, lead.receipt_id)
-    await thank_last_touch(session, lead)
-    lead.unit_id = lead.origin_unit_id
-    _rate(lead, form, earlier)
-    lead.status = LeadStatus.QUALIFIED
-    assert lead.score is not None
-    assert lead.grade is not None
-    outbox.add(
-        session,
-        lead,
-        LeadQualified(
-            lead_id=lead.id,
-            contact_id=contact.id,
-            is_new_contact=is_new,
-            source=lead.source,
-            submitted_at=lead.submitted_at,
-            post_id=lead.post_id,
-            account_id=lead.account_id,
-            campaign_id=lead.campaign_id,
-            unit_id=lead.origin_unit_id,
-            score=lead.score,
-            grade=lead.grade,
-        ),
-    )
-    _audit(session, lead, "lead.qualify", lead.receipt_id)
-    await route(session, lead, at=now())
+    # Nothing that is looked up below depends on what has been changed: the lead is written once.
+    with session.no_autoflush:
+        contact, is_new = await match_contact(session, vault, brand_id, form, lead.source)
+        await learn(session, vault, contact, form)
+        earlier = contact.lead_count
+        contact.lead_count += 1
+        lead.contact_id = contact.id
+        _take_over(lead, form)
+        await _touch(session, lead, form, origin, lead.receipt_id)
+        await thank_last_touch(session, lead)
+        lead.unit_id = lead.origin_unit_id
+        _rate(lead, form, earlier)
+        lead.status = LeadStatus.QUALIFIED
+        assert lead.score is not None
+        assert lead.grade is not None
+        outbox.add(
+            session,
+            lead,
+            LeadQualified(
+                lead_id=lead.id,
+                contact_id=contact.id,
+                is_new_contact=is_new,
+                source=lead.source,
+                submitted_at=lead.submitted_at,
+                post_id=lead.post_id,
+                account_id=lead.account_id,
+                campaign_id=lead.campaign_id,
+                unit_id=lead.origin_unit_id,
+                score=lead.score,
+                grade=lead.grade,
+            ),
+        )
+        _audit(session, lead, "lead.qualify", lead.receipt_id)
+        await route(session, lead, at=now())
     return None
 
 
