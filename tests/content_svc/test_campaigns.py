@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
+
 from content_svc.repository import campaigns as repository
 from content_svc.use_cases import planning
 from shared.access import Role
@@ -235,15 +237,38 @@ async def test_c9_compiling_a_range_again_adds_nothing(brand: Brand) -> None:
     await many_accounts(brand, 30)
     campaign = await make_campaign(brand, launched=True)
     campaign_id = uuid_of(campaign["id"])
-    reached = []
+    more: list[bool] = []
     for _ in range(2):
         async with brand_session(brand.sessions, brand.id) as session:
             row = await repository.get_campaign_for_update(session, brand.id, campaign_id)
-            reached.append(await repository.compile_page(session, row, size=20))
+            more.append(await repository.compile_range(session, row, size=20))
             row.compiled_through = None
 
-    assert reached == [20, 20]
+    assert more == [True, True]
     assert (await get_campaign(brand, campaign))["counts"]["planned"] == 20
+
+
+@pytest.mark.parametrize("size", [10, 15, 40])
+async def test_c9_ranges_without_a_targeted_account_are_stepped_over(
+    brand: Brand, size: int
+) -> None:
+    await many_accounts(brand, 30)
+    await brand.sql(
+        """update account_directory set status = 'suspended' where brand_id = :b and account_id in
+            (select account_id from account_directory where brand_id = :b order by 1 limit 21)
+            returning account_id"""
+    )
+    campaign = await make_campaign(brand, launched=True)
+    more: list[bool] = []
+    while not more or more[-1]:
+        async with brand_session(brand.sessions, brand.id) as session:
+            row = await repository.get_campaign_for_update(
+                session, brand.id, uuid_of(campaign["id"])
+            )
+            more.append(await repository.compile_range(session, row, size=size))
+
+    assert len(more) == 30 // size + 1
+    assert (await get_campaign(brand, campaign))["counts"]["planned"] == 9
 
 
 async def test_c5_a_text_that_breaks_the_rules_is_held_and_says_why(brand: Brand) -> None:

@@ -11,12 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.errors import CampaignCodeTaken, CampaignNotFound, DraftNotFound
-from content_svc.models import Campaign, CampaignPlace, Draft, Post, PostStatus
+from content_svc.models import AccountEntry, Campaign, CampaignPlace, Draft, Post, PostStatus
 from shared.events.account import Platform
 
 _DIRECTORY = """account_directory a
     left join unit_directory u on u.brand_id = a.brand_id and u.unit_id = a.unit_id"""
-_FIRST = UUID(int=0)
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 _TARGET = """a.brand_id = :brand_id and a.status = 'active'
     and not exists (select from staff_directory s
         where s.brand_id = :brand_id and s.staff_id = a.staff_id and s.is_departed)"""
@@ -28,50 +28,43 @@ _NARROWED = {
 
 # An account's moment in the window is drawn from its id, so that compiling again gives the same
 # one. Where another post of the account is too close, it takes the first free moment behind. Most
-# accounts have none: what is taken is joined to the whole page, not looked up account by account.
+# accounts have none: what is taken is joined to the whole range, not looked up account by account.
 _COMPILE = """
-with page as materialized (
-    select a.account_id,
-           cast(:starts_at as timestamptz) + cast(:window as interval) * (
-               (uuid_hash_extended(a.account_id, :seed) & 1048575) / float8 '1048576') as drawn_at
-    from {directory}
-    where {target} and a.account_id > :after
-    order by a.account_id limit :size
-), taken as (
+insert into campaign_place (brand_id, campaign_id, account_id, due_at)
+select :brand_id, :campaign_id, a.account_id,
+    case when taken.times is null then drawn.due_at else (
+        select min(candidate.due_at)
+        from (
+            select drawn.due_at
+            union all
+            select one + cast(:gap as interval) from unnest(taken.times) one
+            where one > drawn.due_at - cast(:gap as interval)
+        ) candidate
+        where not exists (
+            select from unnest(taken.times) one
+            where one > candidate.due_at - cast(:gap as interval)
+              and one < candidate.due_at + cast(:gap as interval))
+    ) end
+from {directory}
+cross join lateral (
+    select cast(:starts_at as timestamptz) + cast(:window as interval) * (
+        (uuid_hash_extended(a.account_id, :seed) & 1048575) / float8 '1048576') as due_at
+) drawn
+left join (
     select account_id, array_agg(due_at) as times from (
         select p.account_id, p.due_at from campaign_place p
-        where p.brand_id = :brand_id and p.account_id > :after and p.due_at > :since
-          and p.account_id in (select account_id from page)
+        where p.brand_id = :brand_id and p.account_id > :after and p.account_id <= :through
+          and p.due_at > :since
         union all
         select o.account_id, o.due_at from post o
-        where o.brand_id = :brand_id and o.account_id > :after and o.due_at > :since
-          and o.account_id in (select account_id from page)
-          and o.campaign_id is null and o.status <> 'withdrawn'
+        where o.brand_id = :brand_id and o.account_id > :after and o.account_id <= :through
+          and o.due_at > :since and o.campaign_id is null and o.status <> 'withdrawn'
     ) other group by account_id
-), added as (
-    insert into campaign_place (brand_id, campaign_id, account_id, due_at)
-    select :brand_id, :campaign_id, page.account_id,
-        case when taken.times is null then page.drawn_at else (
-            select min(candidate.due_at)
-            from (
-                select page.drawn_at as due_at
-                union all
-                select one + cast(:gap as interval) from unnest(taken.times) one
-                where one > page.drawn_at - cast(:gap as interval)
-            ) candidate
-            where not exists (
-                select from unnest(taken.times) one
-                where one > candidate.due_at - cast(:gap as interval)
-                  and one < candidate.due_at + cast(:gap as interval))
-        ) end
-    from page left join taken using (account_id)
-    where not exists (select from campaign_place own where own.brand_id = :brand_id
-        and own.campaign_id = :campaign_id and own.account_id = page.account_id
-        and own.account_id > :after)
-)
-select reached,
-    (select account_id from page order by 1 offset greatest(reached - 1, 0) limit 1) as last
-from (select count(*) as reached from page) counted
+) taken on taken.account_id = a.account_id
+where {target} and a.account_id > :after and a.account_id <= :through
+  and not exists (select from campaign_place own where own.brand_id = :brand_id
+    and own.campaign_id = :campaign_id and own.account_id = a.account_id
+    and own.account_id > :after and own.account_id <= :through)
 """
 
 _UNWRITTEN = """
@@ -162,33 +155,40 @@ async def count_targets(session: AsyncSession, campaign: Campaign) -> dict[str, 
     return {row[0]: row[1] for row in rows}
 
 
-async def compile_page(session: AsyncSession, campaign: Campaign, *, size: int) -> int:
-    """Give the next `size` targeted accounts their places; returns how many were reached.
+async def compile_range(session: AsyncSession, campaign: Campaign, *, size: int) -> bool:
+    """Give the targeted among the next `size` accounts their places; False behind the last.
 
     Set-based and resumable: `campaign.compiled_through` moves in the same transaction, and a
     repeated range adds nothing. The caller holds the campaign, so that nobody else adds to it.
     """
+    after = campaign.compiled_through or _FIRST
+    through: UUID | None = await session.scalar(
+        select(AccountEntry.account_id)
+        .where(AccountEntry.brand_id == campaign.brand_id, AccountEntry.account_id > after)
+        .order_by(AccountEntry.account_id)
+        .offset(size - 1)
+        .limit(1)
+    )
     directory, target, given = _target(campaign)
     gap = timedelta(minutes=campaign.posts_per_account_gap_minutes)
-    row = (
-        await session.execute(
-            text(_COMPILE.format(directory=directory, target=target)),
-            {
-                **given,
-                "campaign_id": campaign.id,
-                "after": campaign.compiled_through or _FIRST,
-                "size": size,
-                "starts_at": campaign.starts_at,
-                "window": campaign.ends_at - campaign.starts_at,
-                "gap": gap,
-                "since": campaign.starts_at - gap,
-                "seed": campaign.id.int % 2**62,
-            },
-        )
-    ).one()
-    if row.last is not None:
-        campaign.compiled_through = row.last
-    return int(row.reached)
+    # A plan for any range expects few rows, and looks each of them up.
+    await session.execute(text("set local plan_cache_mode = force_custom_plan"))
+    await session.execute(
+        text(_COMPILE.format(directory=directory, target=target)),
+        {
+            **given,
+            "campaign_id": campaign.id,
+            "after": after,
+            "through": through or _LAST,
+            "starts_at": campaign.starts_at,
+            "window": campaign.ends_at - campaign.starts_at,
+            "gap": gap,
+            "since": campaign.starts_at - gap,
+            "seed": campaign.id.int % 2**62,
+        },
+    )
+    campaign.compiled_through = through or campaign.compiled_through
+    return through is not None
 
 
 async def list_unwritten(

@@ -78,8 +78,8 @@ async def plan_step(session: AsyncSession, brand_id: UUID, campaign_id: UUID) ->
     if campaign.status is not CampaignStatus.PLANNING:
         return False
     if not campaign.is_compiled:
-        reached = await campaigns.compile_page(session, campaign, size=COMPILE_SIZE)
-        campaign.is_compiled = reached < COMPILE_SIZE
+        more = await campaigns.compile_range(session, campaign, size=COMPILE_SIZE)
+        campaign.is_compiled = not more
         return True
     places = await campaigns.list_unwritten(session, campaign, size=WRITE_SIZE)
     if places:
