@@ -35,6 +35,8 @@ MODULES = (
     "tests.bench.fan_out",
     "tests.bench.page",
     "tests.bench.routing",
+    "tests.bench.flow",
+    "tests.bench.footprint",
 )
 
 
