@@ -40,7 +40,7 @@ def test_an_event_nobody_published_is_kept_as_unknown() -> None:
 
     result = make_hook("kuaishou").receive(kuaishou_push(body), NOW)
 
-    assert delivered(result).answer.body == b'{"result":1,"message_id":"5"}'
+    assert delivered(result).answer.body == b'{"result":1,"message_id":5}'
     assert (content_of(result).kind, content_of(result).is_known) == ("TEST", False)
 
 
