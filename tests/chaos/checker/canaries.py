@@ -1,5 +1,6 @@
 """I10, I11: strings that only one brand, or only one person's owner, may show."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -101,11 +102,23 @@ def begun_in_no_brand(evidence: Evidence) -> Iterable[Anomaly]:
                 )
 
 
+def _refusal(body: str) -> str:
+    """What says no: of a GraphQL answer its errors, for the data beside them were asked for."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return body
+    if not (isinstance(answer, dict) and answer.get("errors") and answer.get("data")):
+        return body
+    rest = {name: value for name, value in answer.items() if name != "data"}
+    return json.dumps(rest, ensure_ascii=False)
+
+
 def personal_data(evidence: Evidence) -> Iterable[Anomaly]:
     """I11: no plain name, phone or WeChat id in topics, tables, webhooks, logs, spans, errors."""
     index = index_of(evidence)
     errors = (
-        (f"a refusal of {each.kind} {each.id}", attempt.get("body", ""))
+        (f"a refusal of {each.kind} {each.id}", _refusal(attempt.get("body", "")))
         for each in evidence.operations
         for attempt in each.attempts
     )

@@ -1,5 +1,6 @@
 """Each invariant: kept by a good run, and named when one thing about it is spoilt."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -203,6 +204,12 @@ def plain_in_error(evidence: Evidence) -> None:
     evidence.operations.append(operation("query", 9, outcome="failed", attempts=[attempt]))
 
 
+def plain_beside_data(evidence: Evidence) -> None:
+    body = json.dumps({"data": {"leads": []}, "errors": [{"message": f"no {PERSON[1]}"}]})
+    attempt = {"at": 1.0, "status": 200, "body": body}
+    evidence.operations.append(operation("query", 9, outcome="unknown", attempts=[attempt]))
+
+
 def late(evidence: Evidence) -> None:
     evidence.samples = [
         sample("drain", 105.0, lag=3),
@@ -290,6 +297,7 @@ CASES: list[tuple[str, Spoil]] = [
     ("I11", plain_in_event),
     ("I11", plain_in_span),
     ("I11", plain_in_error),
+    ("I11", plain_beside_data),
     ("I12", late),
     ("I12", never_quiet),
     ("I12", never_settled),
@@ -318,6 +326,15 @@ def test_repeats_in_a_topic_are_no_anomaly() -> None:
         evidence.sink.append(call(99, evidence.records[2]))
 
     assert named(repeat) == set()
+
+
+def test_what_half_an_answer_shows_was_asked_for() -> None:
+    def fail_in_part(evidence: Evidence) -> None:
+        body = json.dumps({"data": {"phone": PERSON[1]}, "errors": [{"message": "unavailable"}]})
+        attempt = {"at": 1.0, "status": 200, "body": body}
+        evidence.operations.append(operation("query", 9, outcome="unknown", attempts=[attempt]))
+
+    assert named(fail_in_part) == set()
 
 
 def test_an_event_that_was_parked_first_may_take_effect_later() -> None:
