@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from unittest.mock import Mock
 from uuid import UUID
 
@@ -16,14 +18,17 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from deploy.local.process import find_free_port
 from shared import parked
-from shared.consumer import Consumer, Unavailable, split
+from shared.consumer import Consumer, Unavailable, _stop, split
 from shared.database import brand_session
 from shared.envelope import Envelope
 from shared.events import Received
 from shared.events.account import StaffReturned
 from shared.ids import uuid7
+from shared.kafka import create_topics
 from shared.relay import run_relay
+from tests.shared.brokers import count_sockets, start_broker
 from tests.shared.conftest import AUDIT_KEY, Plumbing
 from tests.shared.consumer_process import note
 from tests.shared.log_reading import fill, keys_of
@@ -223,6 +228,34 @@ async def _spawn(
         group,
         str(ordinal),
     )
+
+
+async def test_a_consumer_that_cannot_stop_leaves_no_task_and_no_socket(plumbing: Plumbing) -> None:
+    with tempfile.TemporaryDirectory(prefix="kos-broker-", ignore_cleanup_errors=True) as folder:
+        broker = await start_broker(Path(folder), (find_free_port(), find_free_port()))
+        pid = broker.child.process.pid
+        try:
+            topic, other = f"test.{uuid7().hex}", f"test.{uuid7().hex}"
+            await create_topics(broker.bootstrap, [topic, other], partitions=3)
+            tasks, sockets = len(asyncio.all_tasks()), count_sockets()
+            member = make_consumer(plumbing, broker.bootstrap, topic, f"g-{uuid7().hex}")
+            client = member._new_consumer()
+            await client.start()
+            client.subscribe([topic])
+            await client.getmany(timeout_ms=5_000)
+            assert len(client.assignment()) == 3
+
+            os.kill(pid, signal.SIGSTOP)
+            client.subscribe([topic, other])
+            # it is in the middle of joining anew, which a stop waits for
+            await asyncio.sleep(0.5)
+            await _stop(client)
+
+            await asyncio.sleep(0)
+            assert (len(asyncio.all_tasks()), count_sockets()) == (tasks, sockets)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            broker.stop()
 
 
 async def test_a_partition_that_moved_away_is_told_about_no_more(plumbing: Plumbing) -> None:

@@ -4,23 +4,21 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
-import psutil
 import pytest
 from prometheus_client import REGISTRY
 
-from deploy.local import kafka
 from deploy.local.process import find_free_port
 from shared.ids import uuid7
 from shared.kafka import create_topics
 from shared.relay import _start_producer, discard, run_relay
+from tests.shared.brokers import count_sockets, start_broker
 from tests.shared.conftest import Plumbing
 from tests.shared.log_reading import (
     count_outbox,
@@ -206,13 +204,13 @@ async def test_a_missing_topic_does_not_block_its_neighbours(
 
 
 async def test_a_discarded_producer_leaves_no_task_and_no_socket(kafka_bootstrap: str) -> None:
-    tasks, sockets = len(asyncio.all_tasks()), _sockets()
+    tasks, sockets = len(asyncio.all_tasks()), count_sockets()
 
     producer = await _start_producer(kafka_bootstrap)
     await discard(producer)
 
     await asyncio.sleep(0)
-    assert (len(asyncio.all_tasks()), _sockets()) == (tasks, sockets)
+    assert (len(asyncio.all_tasks()), count_sockets()) == (tasks, sockets)
 
 
 @pytest.mark.timeout(180)
@@ -221,7 +219,7 @@ async def test_a_minute_without_a_broker_loses_nothing_and_leaks_nothing(
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="kos-broker-", ignore_cleanup_errors=True) as folder:
         ports = (find_free_port(), find_free_port())
-        broker = await _start_broker(Path(folder), ports)
+        broker = await start_broker(Path(folder), ports)
         topic = f"test.{uuid7().hex}"
         try:
             await create_topics(broker.bootstrap, [topic], partitions=3)
@@ -229,16 +227,16 @@ async def test_a_minute_without_a_broker_loses_nothing_and_leaks_nothing(
                 before = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=3, versions=5)
                 await read_topic(broker.bootstrap, topic, until=15)
                 await asyncio.sleep(0.5)
-                tasks, sockets = len(asyncio.all_tasks()), _sockets()
+                tasks, sockets = len(asyncio.all_tasks()), count_sockets()
                 broker.stop()
                 during = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=3, versions=5)
                 highest = await _highest_during(60)
-                broker = await _start_broker(Path(folder), ports)
+                broker = await start_broker(Path(folder), ports)
 
                 log = await read_topic(broker.bootstrap, topic, until=30, seconds=40)
                 await asyncio.sleep(1)
                 gc.collect()
-                after = (len(asyncio.all_tasks()), _sockets())
+                after = (len(asyncio.all_tasks()), count_sockets())
         finally:
             broker.stop()
     assert {key: without_repeats(versions) for key, versions in log.items()} == {
@@ -250,22 +248,12 @@ async def test_a_minute_without_a_broker_loses_nothing_and_leaks_nothing(
     assert highest[1] <= sockets + 6
 
 
-async def _start_broker(folder: Path, ports: Sequence[int]) -> kafka.KafkaBroker:
-    return await kafka.start(
-        folder / "kafka",
-        port=ports[0],
-        controller_port=ports[1],
-        run_dir=folder / "run",
-        log=folder / "kafka.log",
-    )
-
-
 async def _highest_during(seconds: int) -> tuple[int, int]:
     """The most tasks and sockets seen in this process over that time."""
     tasks = sockets = 0
     for _ in range(seconds * 2):
         await asyncio.sleep(0.5)
-        tasks, sockets = max(tasks, len(asyncio.all_tasks())), max(sockets, _sockets())
+        tasks, sockets = max(tasks, len(asyncio.all_tasks())), max(sockets, count_sockets())
     return tasks, sockets
 
 
@@ -287,8 +275,3 @@ async def _lock_holder(connection: asyncpg.Connection) -> int:
         "and database = (select oid from pg_database where datname = current_database())"
     )
     return pid
-
-
-def _sockets() -> int:
-    connections = psutil.Process().net_connections(kind="tcp")
-    return sum(connection.family in (socket.AF_INET, socket.AF_INET6) for connection in connections)
