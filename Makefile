@@ -83,11 +83,12 @@ chaos: setup ## faults under load: MINUTES=10 SEED=1 repeats a run
 chaos-planted: setup ## bugs put in from outside: the checker has to find each
 	@$(BIN)/python -m tests.chaos.planted
 
-crash-points: setup ## processes stopped at every I/O point of a lead and of a campaign
-	@$(BIN)/python -m tests.chaos.crashpoints
+PART ?= 1/1
+crash-points: setup ## processes stopped at every I/O point of a lead and of a campaign (PART=2/4: a slice)
+	@$(BIN)/python -m tests.chaos.crashpoints --part $(PART)
 
-recovery: setup ## seconds until work goes on after a kill or an outage
-	@$(BIN)/python -m tests.chaos.recovery
+recovery: setup ## seconds until work goes on after a kill or an outage (ROWS="relay kafka": only these)
+	@$(BIN)/python -m tests.chaos.recovery $(ROWS)
 
 isolation: setup ## every operation with everything of another brand, as every role; prints what was counted
 	@KOS_LONG_FORM=1 $(BIN)/pytest tests/isolation -q

@@ -12,7 +12,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,8 +37,11 @@ from tests.conftest import reachable_folder
 _LOOK_SECONDS = 0.01
 _LONGEST_SECONDS = 90.0
 _CALM_SECONDS = 2.0
-_POSTGRES_AWAY_SECONDS = 2.0
-_KAFKA_AWAY_SECONDS = 3.0
+# beyond what they take to start again
+_POSTGRES_AWAY_SECONDS = 1.0
+_KAFKA_AWAY_SECONDS = 0.0
+_SESSION_SECONDS = 10.0
+ROWS = ("relay", "worker", "absence", "postgres", "kafka", "takeover")
 
 Say = Callable[[str], None]
 
@@ -92,9 +95,7 @@ class Bench:
                 await self._until(partial(self._is_announced_after, began))
                 self._add(measured, time.time() - began)
                 await self._until_ready(owner)
-        await self.stack.stop_part(second)
-        # its partitions come back when its session has ended
-        await asyncio.sleep(12)
+        await self._end_second(second)
         return measured
 
     async def worker_restarted(self) -> Measured:
@@ -125,9 +126,7 @@ class Bench:
             self._add(measured, time.time() - began)
             await self.stack.start_second_worker("lead")
             await self._until_ready(second)
-            await asyncio.sleep(3)
-        await self.stack.stop_part(second)
-        await asyncio.sleep(12)
+        await self._end_second(second)
         return measured
 
     async def postgres_back(self) -> list[Measured]:
@@ -170,6 +169,11 @@ class Bench:
         await self._until(partial(self._are_routed_between, began, back), seconds=600)
         found.drained_after = time.time() - back
         return found
+
+    async def _end_second(self, second: str) -> None:
+        await self.stack.stop_part(second)
+        # its partitions come back when its session has ended
+        await asyncio.sleep(_SESSION_SECONDS + 2)
 
     def _add(self, measured: Measured, seconds: float) -> None:
         measured.seconds.append(seconds)
@@ -301,9 +305,9 @@ class _Tail:
 
 @dataclass
 class Found:
-    rows: list[Measured]
-    absence: Absence
     rounds: int
+    rows: list[Measured] = field(default_factory=list)
+    absence: Absence | None = None
 
 
 def forked(part: Part) -> Part:
@@ -314,7 +318,10 @@ def forked(part: Part) -> Part:
     return replace(part, command=[python, "-u", "-m", "tests.chaos.inject", "forked", *module])
 
 
-async def measure(home: Path, rounds: int, minutes: float, say: Say) -> Found:
+async def measure(
+    home: Path, rounds: int, minutes: float, say: Say, wanted: Sequence[str] = ROWS
+) -> Found:
+    found = Found(rounds)
     ledger = Ledger(home / "clients.jsonl", random.Random(1))
     say("starting the stack")
     async with open_stack(home, rewrite=forked) as stack, AsyncExitStack() as opened:
@@ -335,16 +342,24 @@ async def measure(home: Path, rounds: int, minutes: float, say: Say) -> Found:
         bench = Bench(stack, Traffic(brand), rounds, say)
         await bench._reconnect()
         traffic = asyncio.create_task(bench.traffic.run())
-        rows = [await bench.relay_taken_over(), await bench.worker_restarted()]
-        absence = await bench.kafka_away_for_minutes(minutes)
-        say(str(absence))
-        rows += await bench.postgres_back()
-        rows += [await bench.kafka_back(), await bench.consumer_taken_over()]
+        if "relay" in wanted:
+            found.rows.append(await bench.relay_taken_over())
+        if "worker" in wanted:
+            found.rows.append(await bench.worker_restarted())
+        if "absence" in wanted:
+            found.absence = await bench.kafka_away_for_minutes(minutes)
+            say(str(found.absence))
+        if "postgres" in wanted:
+            found.rows += await bench.postgres_back()
+        if "kafka" in wanted:
+            found.rows.append(await bench.kafka_back())
+        if "takeover" in wanted:
+            found.rows.append(await bench.consumer_taken_over())
         traffic.cancel()
         await asyncio.gather(traffic, return_exceptions=True)
         bench._leads().terminate()
     ledger.close()
-    return Found(rows, absence, rounds)
+    return found
 
 
 def lines(found: Found) -> Iterator[str]:
@@ -353,6 +368,8 @@ def lines(found: Found) -> Iterator[str]:
     for row in found.rows:
         yield str(row)
     absence = found.absence
+    if absence is None:
+        return
     total = absence.accepted + absence.refused
     yield ""
     yield (
@@ -363,6 +380,7 @@ def lines(found: Found) -> Iterator[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.recovery", description=__doc__)
+    parser.add_argument("rows", nargs="*", help=f"only these: {', '.join(ROWS)}")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=3, help="how long Kafka stays away")
     parser.add_argument("--keep", type=Path, help="folder to leave data and logs in")
@@ -372,14 +390,21 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
 
+    wanted = arguments.rows or ROWS
+    if unknown := sorted(set(wanted) - set(ROWS)):
+        parser.error(f"no row {', '.join(unknown)}")
+
+    async def run(home: Path) -> Found:
+        return await measure(home, arguments.rounds, arguments.minutes, say, wanted)
+
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True)
-        found = asyncio.run(measure(arguments.keep, arguments.rounds, arguments.minutes, say))
+        found = asyncio.run(run(arguments.keep))
     else:
         with reachable_folder() as home:
-            found = asyncio.run(measure(home, arguments.rounds, arguments.minutes, say))
+            found = asyncio.run(run(home))
     print("\n".join(lines(found)))
-    return 1 if found.absence.refused else 0
+    return 1 if found.absence is not None and found.absence.refused else 0
 
 
 if __name__ == "__main__":

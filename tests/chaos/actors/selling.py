@@ -54,15 +54,7 @@ async def close_deals(load: Workload) -> None:
     )
     contact = ((data or {}).get("lead") or {}).get("contact")
     if contact and contact["stage"] == "INTENT" and load.rng.random() < 0.7:
-        await load.mutate(
-            "stage",
-            "moveContactStage",
-            "Contact",
-            "id",
-            {"id": contact["id"], "stage": "ADVICE"},
-            contact_id=contact["id"],
-            stage="advice",
-        )
+        await move_stage(load, contact["id"], "ADVICE")
     # an amount that no other deal has tells the deals apart
     load.number += 1
     amount = 1_000_000 + load.number
@@ -78,6 +70,18 @@ async def close_deals(load: Workload) -> None:
     )
     if done.outcome == "ok":
         load.won.append(done.result["id"])
+
+
+async def move_stage(load: Workload, contact_id: str, stage: str) -> None:
+    await load.mutate(
+        "stage",
+        "moveContactStage",
+        "Contact",
+        "id",
+        {"id": contact_id, "stage": stage},
+        contact_id=contact_id,
+        stage=stage.lower(),
+    )
 
 
 async def void_something(load: Workload) -> None:

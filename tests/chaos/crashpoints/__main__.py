@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.chaos.crashpoints.driver import Slice
 from tests.chaos.crashpoints.run import Options, Result, run
 from tests.conftest import reachable_folder
 
@@ -18,6 +19,9 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=2, help="stops at a point that comes again")
     parser.add_argument("--sample", type=int, help="only so many stops of each flow")
     parser.add_argument("--minutes", type=float, help="stop trying after this long")
+    parser.add_argument(
+        "--part", type=read_part, default=(1, 1), help="2/4: the second of four parts of the stops"
+    )
     parser.add_argument("--keep", type=Path, help="folder to leave data and logs in")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -30,6 +34,7 @@ def main() -> int:
         most=arguments.most,
         sample=arguments.sample,
         minutes=arguments.minutes,
+        part=arguments.part,
     )
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True)
@@ -39,6 +44,14 @@ def main() -> int:
             result = asyncio.run(run(options, home, say))
     print("\n".join(lines(result)))
     return 0 if result.is_clean else 1
+
+
+def read_part(text: str) -> Slice:
+    number, _, count = text.partition("/")
+    part = int(number), int(count)
+    if not 1 <= part[0] <= part[1]:
+        raise ValueError(text)
+    return part
 
 
 def lines(result: Result) -> Iterator[str]:
@@ -63,7 +76,7 @@ def lines(result: Result) -> Iterator[str]:
     )
     for outcome in result.outcomes:
         if not outcome.was_hit and not outcome.failure:
-            yield f"not reached: {outcome.stop}"
+            yield f"not reached: {outcome.stop}: {outcome.why_not}"
     for outcome in result.outcomes:
         for reason in result.broken(outcome):
             yield f"BROKEN {outcome.stop}: {reason}"

@@ -1,6 +1,7 @@
 """Find the points of a flow, then stop its processes at each of them, one at a time."""
 
 import asyncio
+import hashlib
 import itertools
 import math
 import time
@@ -28,6 +29,8 @@ _LATE_SECONDS = 1.0
 """How long after the end of a flow a process may still reach what it was waiting for."""
 
 Say = Callable[[str], None]
+Slice = tuple[int, int]
+"""The first number, from 1, of as many slices as the second says."""
 
 
 @dataclass
@@ -39,6 +42,8 @@ class Outcome:
     was_hit: bool
     made: list[str]
     failure: str | None = None
+    why_not: str = ""
+    """Of a stop that was not reached: how often its point came."""
 
 
 @dataclass
@@ -52,6 +57,8 @@ class Lane:
     restart: Callable[[str], None]
     """Kill a process and have it started again."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    runs: list[Counter[Point]] = field(default_factory=list)
+    """How often each point came in each recorded play."""
 
     async def record(
         self, *, most: int, plays: int = RECORDINGS, idle_seconds: float = IDLE_SECONDS
@@ -62,17 +69,16 @@ class Lane:
         What a process also does while nothing happens it does any number of times: once is enough.
         """
         await self.flow.play()
-        runs = []
         order: dict[Point, None] = {}
         for _ in range(plays):
             found = await self._recorded(self.flow.play)
             order |= dict.fromkeys(found)
-            runs.append(Counter(found))
+            self.runs.append(Counter(found))
         idle = set(await self._recorded(lambda: asyncio.sleep(idle_seconds)))
         return [
             (
                 point,
-                1 if point in idle else max(1, min(most, *(run[point] for run in runs))),
+                1 if point in idle else max(1, min(most, *(run[point] for run in self.runs))),
             )
             for point in order
         ]
@@ -119,19 +125,25 @@ class Lane:
 
     async def _again(self, outcome: Outcome) -> Outcome:
         made = list(outcome.made)
+        point = outcome.stop.point
+        came: list[int] = []
         for _ in range(_TRIES - 1):
             # some I/O is done once in a connection's life
-            self.restart(outcome.stop.point.process)
-            (again,) = await self._attempt([outcome.stop])
+            self.restart(point.process)
+            points_file(self.folder, point.process).unlink(missing_ok=True)
+            (again,) = await self._attempt([outcome.stop], records=True)
             made += again.made
             if again.was_hit or again.failure is not None:
                 break
-        return replace(again, made=made)
+            came.append(read_points(self.folder, point.process).count(point))
+        recorded = [run[point] for run in self.runs]
+        why = f"its point came {recorded} times when it was recorded and {came} times in the tries"
+        return replace(again, made=made, why_not=why)
 
-    async def _attempt(self, stops: Sequence[Stop]) -> list[Outcome]:
+    async def _attempt(self, stops: Sequence[Stop], *, records: bool = False) -> list[Outcome]:
         """Play the flow with these stops, of different processes."""
         began = time.monotonic()
-        orders = [Order(next(self.numbers), stop=stop) for stop in stops]
+        orders = [Order(next(self.numbers), records=records, stop=stop) for stop in stops]
         for order, stop in zip(orders, stops, strict=True):
             give(self.folder, stop.point.process, order)
         made: list[str] = []
@@ -164,3 +176,10 @@ def list_stops(points: Sequence[tuple[Point, int]]) -> list[Stop]:
         for occurrence in range(1, times + 1)
         for side in SIDES
     ]
+
+
+def is_in_slice(stop: Stop, part: Slice) -> bool:
+    """Told by the stop alone, since the points come in another order every time."""
+    number, count = part
+    digest = hashlib.sha256(str(stop).encode()).digest()
+    return int.from_bytes(digest[:8]) % count == number - 1

@@ -21,7 +21,7 @@ from tests.chaos.checker.evidence import Sample
 from tests.chaos.checker.journal import install
 from tests.chaos.checker.measuring import Watch
 from tests.chaos.crashpoints.control import Stop
-from tests.chaos.crashpoints.driver import Lane, Outcome, list_stops
+from tests.chaos.crashpoints.driver import Lane, Outcome, Slice, is_in_slice, list_stops
 from tests.chaos.crashpoints.flows import CampaignFlow, LeadFlow, Tables
 from tests.chaos.ledger import Ledger
 from tests.chaos.stack import ChaosStack, open_stack
@@ -43,6 +43,8 @@ class Options:
     """Only so many stops of each flow, drawn by the seed."""
     minutes: float | None = None
     """Only what can be tried in that time, in an order drawn by the seed."""
+    part: Slice = (1, 1)
+    """Only the stops of this part, of so many. A stop is in the same part in every run."""
 
 
 @dataclass
@@ -173,7 +175,7 @@ async def run(options: Options, home: Path, say: Say) -> Result:
 async def _plan(lane: Lane, options: Options, result: Result) -> list[Stop]:
     points = await lane.record(most=options.most)
     result.points.update((point.process, point.kind) for point, _ in points)
-    stops = list_stops(points)
+    stops = [stop for stop in list_stops(points) if is_in_slice(stop, options.part)]
     if options.sample is not None and options.sample < len(stops):
         stops = random.Random(options.seed).sample(stops, options.sample)
     if options.minutes is not None:

@@ -4,10 +4,12 @@ A window of a millisecond is not left to luck: a slow connection makes it second
 """
 
 import asyncio
+import time
 from dataclasses import replace
 
 from deploy.local.process import find_free_port
 from tests.chaos.actors.leads import send_lead
+from tests.chaos.actors.selling import move_stage
 from tests.chaos.faults import Fault
 from tests.chaos.injection import Injector
 from tests.chaos.planted import Trouble
@@ -17,6 +19,7 @@ from tests.chaos.workload import Workload
 WORKERS = ("account_worker", "content_worker", "lead_worker")
 APIS = ("account", "content", "lead")
 SECOND = "lead_worker_1"
+STAGES = ("ADVICE", "DEAL", "CARE", "REPURCHASE")
 _READY_SECONDS = 90.0
 
 
@@ -69,7 +72,11 @@ async def second_worker(injector: Injector, workloads: list[Workload]) -> None:
     await stack.wait_until_ready(_READY_SECONDS)
     # what the slow one has begun to send is overtaken by what follows it within two seconds
     slow = Fault(0, 16, "delay", "lead_worker-kafka", (("by", 1.0),))
-    await asyncio.gather(injector.run([slow]), *(_send_waves(load) for load in workloads))
+    await asyncio.gather(
+        injector.run([slow]),
+        *(_send_waves(load) for load in workloads),
+        *(_move_on_and_on(load, 14) for load in workloads),
+    )
     await stack.stop_part(SECOND)
 
 
@@ -77,6 +84,21 @@ async def _send_waves(load: Workload) -> None:
     for _ in range(5):
         await asyncio.gather(*(send_lead(load) for _ in range(4)))
         await asyncio.sleep(2)
+
+
+async def _move_on_and_on(load: Workload, seconds: float) -> None:
+    """Contacts go from stage to stage, some at a time, each without a pause: whatever the slow
+    one has begun to send, the next version of it comes at once."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ids = await _beginners(load)
+        await asyncio.gather(*(_move_through(load, contact_id) for contact_id in ids[:3]))
+        await asyncio.sleep(0.2)
+
+
+async def _move_through(load: Workload, contact_id: str) -> None:
+    for stage in STAGES:
+        await move_stage(load, contact_id, stage)
 
 
 async def two_changes_at_a_time(injector: Injector, workloads: list[Workload]) -> None:
@@ -89,28 +111,27 @@ async def two_changes_at_a_time(injector: Injector, workloads: list[Workload]) -
 
 
 async def _move_together(workload: Workload) -> None:
-    data = await workload.query("{ contacts(first: 20) { nodes { id stage } } }")
-    assert data is not None
-    ids = [each["id"] for each in data["contacts"]["nodes"] if each["stage"] == "INTENT"]
+    ids = await _beginners(workload)
     await asyncio.gather(
-        *(
-            workload.mutate(
-                "stage",
-                "moveContactStage",
-                "Contact",
-                "id",
-                {"id": contact_id, "stage": "ADVICE"},
-                contact_id=contact_id,
-                stage="advice",
-            )
-            for contact_id in ids[:4]
-            for _ in range(2)
-        )
+        *(move_stage(workload, contact_id, STAGES[0]) for contact_id in ids[:4] for _ in range(2))
     )
 
 
-async def apis_killed(injector: Injector, _: list[Workload]) -> None:
-    await injector.run([Fault(at, 0, "kill", "lead") for at in (3, 7, 11)])
+async def _beginners(load: Workload) -> list[str]:
+    """Contacts in the first stage, by id."""
+    data = await load.query("{ contacts(first: 50) { nodes { id stage } } }")
+    nodes = data["contacts"]["nodes"] if data else []
+    return [each["id"] for each in nodes if each["stage"] == "INTENT"]
+
+
+async def apis_killed(injector: Injector, workloads: list[Workload]) -> None:
+    """Each time just after hooks have been answered."""
+    await asyncio.sleep(3)
+    for _ in range(3):
+        sending = [asyncio.create_task(send_lead(load)) for load in workloads for _ in range(5)]
+        await asyncio.sleep(0.5)
+        await injector.run([Fault(0, 0, "kill", "lead")])
+        await asyncio.gather(*sending)
 
 
 async def subscriber_fails(injector: Injector, _: list[Workload]) -> None:

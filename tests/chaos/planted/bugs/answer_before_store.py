@@ -11,7 +11,7 @@ BUG = Planted(
             "        is_new = await intake.writer.write(receipt)\n",
             "        import asyncio\n"
             "        asyncio.get_running_loop().call_later(\n"
-            "            0.3, lambda: asyncio.ensure_future(intake.writer.write(receipt))\n"
+            "            1.0, lambda: asyncio.ensure_future(intake.writer.write(receipt))\n"
             "        )\n"
             "        is_new = True\n",
         ),
