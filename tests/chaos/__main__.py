@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument(
         "--rate",
         type=float,
-        default=1.0,
+        default=0.3,
         help="how busy each brand is: leads per second by hooks signed here",
     )
     parser.add_argument("--keep", type=Path, help="folder to leave data and logs in")

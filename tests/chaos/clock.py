@@ -43,9 +43,14 @@ def read(path: Path) -> float:
         return 0.0
 
 
+def start_clock(path: Path) -> None:
+    """From now on this process is on the clock of the file."""
+    threading.Thread(target=follow, args=(path,), daemon=True, name="clock").start()
+
+
 def main() -> None:
     path, module, *arguments = sys.argv[1:]
-    threading.Thread(target=follow, args=(Path(path),), daemon=True, name="clock").start()
+    start_clock(Path(path))
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -8,24 +8,24 @@ Python needs to import is left out: a killed worker is forked anew.
 import argparse
 import asyncio
 import json
+import os
 import random
+import signal
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import asyncpg
-import psutil
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.local.parts import Part
 from tests.chaos.brands import open_chaos_brand
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.measuring import lags
@@ -91,7 +91,7 @@ class Bench:
                 await self._calm()
                 owner = self._relay_owner("lead_worker", second)
                 began = time.time()
-                self._kill(owner)
+                self.stack.kill(owner)
                 await self._until(partial(self._is_announced_after, began))
                 self._add(measured, time.time() - began)
                 await self._until_ready(owner)
@@ -104,7 +104,7 @@ class Bench:
         for _ in range(self.rounds):
             await self._calm()
             began = time.time()
-            self._kill("lead_worker")
+            self.stack.kill("lead_worker")
             await self._until(partial(self._is_routed_after, began))
             self._add(measured, time.time() - began)
             await self._until_ready("lead_worker")
@@ -119,7 +119,8 @@ class Bench:
             await self._calm()
             self.stack.down.add(second)
             began = time.time()
-            self.stack.kill(second)
+            # with the one that would fork it anew
+            os.kill(self.stack.pid(second), signal.SIGKILL)
             # some of the leads of these two seconds are in partitions of the one that is gone
             await asyncio.sleep(2)
             await self._until(partial(self._are_routed_between, began, began + 2))
@@ -178,11 +179,6 @@ class Bench:
     def _add(self, measured: Measured, seconds: float) -> None:
         measured.seconds.append(seconds)
         self.say(f"{measured.name}: {seconds:.2f} s")
-
-    def _kill(self, name: str) -> None:
-        """SIGKILL; the next life begins at once."""
-        for child in psutil.Process(self.stack.pid(name)).children():
-            child.kill()
 
     async def _away(self, server: str, seconds: float) -> None:
         self.stack.down.add(server)
@@ -310,21 +306,13 @@ class Found:
     absence: Absence | None = None
 
 
-def forked(part: Part) -> Part:
-    """The worker that is killed is forked anew: how long Python imports is no matter of ours."""
-    if part.name != "lead_worker":
-        return part
-    python, _, *module = part.command
-    return replace(part, command=[python, "-u", "-m", "tests.chaos.inject", "forked", *module])
-
-
 async def measure(
     home: Path, rounds: int, minutes: float, say: Say, wanted: Sequence[str] = ROWS
 ) -> Found:
     found = Found(rounds)
     ledger = Ledger(home / "clients.jsonl", random.Random(1))
     say("starting the stack")
-    async with open_stack(home, rewrite=forked) as stack, AsyncExitStack() as opened:
+    async with open_stack(home) as stack, AsyncExitStack() as opened:
         brand = await opened.enter_async_context(
             open_chaos_brand(
                 stack.urls,

@@ -58,7 +58,8 @@ class Options:
     quiet_seconds: float = 30
     """How soon after the last fault it has to be quiet."""
     drain_seconds: float = 60
-    settle_seconds: float = 120
+    settle_seconds: float = 600
+    """How long what is under way may take to end: what is judged then is no mere backlog."""
     rewrite: Rewrite = as_it_is
 
 
@@ -247,10 +248,10 @@ class _Run:
     async def _sample(self, phase: str) -> Sample | None:
         """One look; None while the servers do not answer."""
         memory, sockets = {}, {}
-        for name, child in self.stack.children.items():
+        for name in list(self.stack.children):
             try:
-                process = psutil.Process(child.process.pid)
-                memory[f"{name} {child.process.pid}"] = process.memory_info().rss
+                process = psutil.Process(self.stack.life(name))
+                memory[f"{name} {process.pid}"] = process.memory_info().rss
                 sockets[name] = len(process.net_connections(kind="tcp"))
             except psutil.Error:
                 continue

@@ -80,7 +80,7 @@ class ChaosStack:
     parts: dict[str, Part] = field(default_factory=dict)
     children: dict[str, Child] = field(default_factory=dict)
     restarts: Counter[str] = field(default_factory=Counter)
-    """How often the supervisor started a process again."""
+    """How often a process began anew."""
     killed: Counter[str] = field(default_factory=Counter)
     down: set[str] = field(default_factory=set)
     """What is not to be started again for now."""
@@ -121,10 +121,23 @@ class ChaosStack:
     def pid(self, name: str) -> int:
         return self.children[name].process.pid
 
+    def life(self, name: str) -> int:
+        """The process that does a part's work: of a forked one the child that lives just now."""
+        main, part = self.pid(name), self.parts.get(name)
+        if part is None or not any(word.startswith("forked") for word in part.command):
+            return main
+        return next((child.pid for child in psutil.Process(main).children()), main)
+
     def kill(self, name: str) -> None:
-        """SIGKILL: nothing of the process gets to finish anything. The supervisor restarts it."""
+        """SIGKILL: nothing of the process gets to finish anything. It begins anew by itself."""
         self.killed[name] += 1
-        self._signal(name, signal.SIGKILL)
+        child = self.children.get(name)
+        if child is None or child.process.poll() is not None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            life = self.life(name)
+            self.restarts[name] += life != child.process.pid
+            psutil.Process(life).kill()
 
     def pause(self, name: str) -> None:
         """SIGSTOP, for a server with its children."""
@@ -139,8 +152,7 @@ class ChaosStack:
             return
         with contextlib.suppress(psutil.NoSuchProcess):
             main = psutil.Process(child.process.pid)
-            family = [] if number is signal.SIGKILL else main.children(recursive=True)
-            for each in (main, *family):
+            for each in (main, *main.children(recursive=True)):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     each.send_signal(number)
 
@@ -341,11 +353,20 @@ class ChaosStack:
         return replace(part, env=env | _IN_A_HURRY)
 
     def _clocked(self, part: Part) -> Part:
-        """The part on a clock of its own, when it is a Python module."""
-        if part.command[1:2] != ["-m"]:
+        """The part on a clock of its own, when it is a Python module.
+
+        As it is it is forked, so that its next life after a kill does not begin with seconds of
+        importing: with a kill every few seconds that would be most of what the machine does.
+        """
+        python, flag, *module = part.command
+        if flag != "-m":
             return part
-        clock = ["-m", "tests.chaos.clock", str(self.clock_dir / part.name)]
-        return replace(part, command=[part.command[0], *clock, *part.command[2:]])
+        file = self.clock_dir / part.name
+        if module[0] == "tests.chaos.inject":
+            clock = ["-m", "tests.chaos.clock", str(file)]
+        else:
+            clock = ["-m", "tests.chaos.inject", f"forked={file}"]
+        return replace(part, command=[python, *clock, *module])
 
     def stop(self) -> None:
         """Stop everything: first what uses the servers, all at once, then the servers."""

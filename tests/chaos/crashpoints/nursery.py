@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.chaos.clock import start_clock
 from tests.chaos.crashpoints.points import Watch, install
 from tests.chaos.inject import edits
 
@@ -28,11 +29,16 @@ SHORTER = (
 
 
 def raise_children(
-    module: str, arguments: list[str], run: Callable[[], None], *, points: Path | None
+    module: str,
+    arguments: list[str],
+    run: Callable[[], None],
+    *,
+    points: Path | None,
+    clock: Path | None = None,
 ) -> int:
     """Fork children that `run`, one after the other, until SIGTERM; the last one's exit code.
 
-    With `points` they follow the orders in that folder.
+    With `points` they follow the orders in that folder, with `clock` the steps in that file.
     """
     if points is not None:
         edits.install(SHORTER)
@@ -58,7 +64,7 @@ def raise_children(
         parent = os.getpid()
         child = os.fork()
         if child == 0:
-            _live(parent, run)
+            _live(parent, run, clock)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         child = 0
         if is_stopping or code != -signal.SIGKILL:
@@ -71,12 +77,14 @@ def name_of(module: str, arguments: list[str]) -> str:
     return f"{name}_worker" if arguments[:1] == ["worker"] else name
 
 
-def _live(parent: int, run: Callable[[], None]) -> None:
+def _live(parent: int, run: Callable[[], None], clock: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+    if clock is not None:
+        start_clock(clock)
     code = 1
     try:
         run()

@@ -4,7 +4,8 @@
 
 `SPEC` is `planted=NAME` (a bug of `tests.chaos.planted`), `points=FOLDER` (stop it at chosen I/O
 points, see `tests.chaos.crashpoints`) or `forked` (as it is, but a child that was killed is there
-again at once). MODULE is what would stand after `python -m`.
+again at once; `forked=FILE` on a clock that the file steps, see `tests.chaos.clock`). MODULE is
+what would stand after `python -m`.
 """
 
 import runpy
@@ -30,7 +31,8 @@ def main() -> int:
         return 0
     if kind in ("points", "forked"):
         points = Path(value) if kind == "points" else None
-        return raise_children(module, arguments, run, points=points)
+        clock = Path(value) if kind == "forked" and value else None
+        return raise_children(module, arguments, run, points=points, clock=clock)
     raise SystemExit(f"cannot inject {spec}")
 
 
