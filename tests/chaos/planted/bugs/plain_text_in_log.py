@@ -8,10 +8,11 @@ BUG = Planted(
     edits=(
         Edit(
             "lead_svc.use_cases.qualify",
-            "    await learn(session, vault, contact, form)\n    earlier = contact.lead_count\n",
-            "    await learn(session, vault, contact, form)\n"
-            "    __import__('structlog').get_logger(__name__).info('qualified', name=form.name)\n"
-            "    earlier = contact.lead_count\n",
+            "        await learn(session, vault, contact, form)\n"
+            "        earlier = contact.lead_count\n",
+            "        await learn(session, vault, contact, form)\n"
+            "        __import__('structlog').get_logger(__name__).info('seen', name=form.name)\n"
+            "        earlier = contact.lead_count\n",
         ),
     ),
     breaks=frozenset({"I11"}),

@@ -13,8 +13,8 @@ BUG = Planted(
         ),
         Edit(
             "shared.database",
-            "select set_config('app.brand', '{UUID(int=brand_id.int)}', true)",
-            "select set_config('app.brand', '{UUID(int=brand_id.int)}', false)",
+            "begin read only; set local app.brand = '{UUID(int=brand_id.int)}'",
+            "begin read only; set app.brand = '{UUID(int=brand_id.int)}'",
         ),
     ),
     breaks=frozenset({"I10"}),
