@@ -64,6 +64,8 @@ _COMMAND_SECONDS = 12.0
 """A little more than `statement_timeout`, which nobody keeps when the server has gone silently:
 without it a statement on a half-open connection waits for ever."""
 
+_ENTER = text("select set_config('app.brand', :brand, true)")
+
 _TIMEOUTS = {
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "15s",
@@ -136,9 +138,7 @@ def is_unfit_text(error: BaseException) -> bool:
 
 async def enter_brand(session: AsyncSession, brand_id: UUID) -> None:
     """Make the rest of the session's transaction see and write this brand's rows only."""
-    await session.execute(
-        text("select set_config('app.brand', :brand, true)"), {"brand": str(brand_id)}
-    )
+    await session.execute(_ENTER, {"brand": str(brand_id)})
 
 
 @asynccontextmanager

@@ -37,6 +37,19 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _BACKOFF_SECONDS = (1, 5, 30, 120, 600, 3600, 3600)
 _ATTEMPTS = len(_BACKOFF_SECONDS) + 1
 
+# Statements of every event are put together once: for a short one that costs as much as to run it.
+_NOTE = insert(InboxRow).on_conflict_do_nothing().returning(InboxRow.event_id)
+_LOCK = text(
+    "select pg_advisory_xact_lock(h) from (select distinct hashtextextended("
+    "cast(:consumer as text) || '/' || k, 0) h "
+    "from unnest(cast(:keys as text[])) k order by h) locks"
+)
+_NEW_HEAD = insert(HeadRow)
+_SAVE_HEADS = _NEW_HEAD.on_conflict_do_update(
+    index_elements=["consumer", "key"],
+    set_={"version": func.greatest(HeadRow.version, _NEW_HEAD.excluded.version)},
+)
+
 EVENTS = Counter("kos_events_total", "Events taken in", ["consumer", "outcome"])
 
 log = structlog.get_logger(__name__)
@@ -155,8 +168,7 @@ class Inbox:
             {"consumer": self.consumer, "event_id": event_id, "received_at": now()}
             for event_id in {envelope.event_id for envelope in envelopes}
         ]
-        statement = insert(InboxRow).on_conflict_do_nothing().returning(InboxRow.event_id)
-        return set(await session.scalars(statement, rows))
+        return set(await session.scalars(_NOTE, rows))
 
     async def _heads(self, session: AsyncSession, keys: list[str]) -> dict[str, int]:
         rows = await session.execute(
@@ -255,28 +267,19 @@ class Inbox:
 
 async def lock_keys(session: AsyncSession, consumer: str, keys: Sequence[str]) -> None:
     """Hold the aggregates for this transaction, in one order, so that two workers never cross."""
-    await session.execute(
-        text(
-            "select pg_advisory_xact_lock(h) from (select distinct hashtextextended("
-            "cast(:consumer as text) || '/' || k, 0) h "
-            "from unnest(cast(:keys as text[])) k order by h) locks"
-        ),
-        {"consumer": consumer, "keys": list(keys)},
-    )
+    await session.execute(_LOCK, {"consumer": consumer, "keys": list(keys)})
 
 
 async def save_heads(session: AsyncSession, consumer: str, versions: Mapping[str, int]) -> None:
     """Move heads to these versions by key; a head never goes back."""
     if not versions:
         return
-    statement = insert(HeadRow).values(
-        [{"consumer": consumer, "key": key, "version": v} for key, v in sorted(versions.items())]
-    )
     await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["consumer", "key"],
-            set_={"version": func.greatest(HeadRow.version, statement.excluded.version)},
-        )
+        _SAVE_HEADS,
+        [
+            {"consumer": consumer, "key": key, "version": version}
+            for key, version in sorted(versions.items())
+        ],
     )
 
 

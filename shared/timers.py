@@ -32,6 +32,15 @@ _AT_ONCE = 50
 _IDLE_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 300
 
+_NEW = insert(TimerRow)
+_SCHEDULE = _NEW.on_conflict_do_update(
+    index_elements=["brand_id", "kind", "subject_id"],
+    set_={
+        "due_at": func.least(TimerRow.due_at, _NEW.excluded.due_at),
+        "generation": TimerRow.generation + 1,
+    },
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -54,23 +63,17 @@ async def schedule(
     session: AsyncSession, brand_id: UUID, kind: str, subject_id: UUID, due_at: datetime
 ) -> None:
     """Set the timer of this kind and subject; an earlier time that is already set is kept."""
-    statement = insert(TimerRow).values(
-        id=uuid7(),
-        brand_id=brand_id,
-        kind=kind,
-        subject_id=subject_id,
-        due_at=due_at,
-        generation=1,
-        attempt=0,
-    )
     await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["brand_id", "kind", "subject_id"],
-            set_={
-                "due_at": func.least(TimerRow.due_at, statement.excluded.due_at),
-                "generation": TimerRow.generation + 1,
-            },
-        )
+        _SCHEDULE,
+        {
+            "id": uuid7(),
+            "brand_id": brand_id,
+            "kind": kind,
+            "subject_id": subject_id,
+            "due_at": due_at,
+            "generation": 1,
+            "attempt": 0,
+        },
     )
 
 

@@ -2,21 +2,39 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.models import (
     Contact,
     DeliveryStatus,
+    EndpointStatus,
     Lead,
     WebhookDelivery,
     WebhookEndpoint,
 )
 from lead_svc.webhooks.errors import EndpointNotFound
+
+_SUBSCRIPTIONS = select(
+    WebhookEndpoint.id, WebhookEndpoint.event_types, WebhookEndpoint.status
+).where(WebhookEndpoint.brand_id == bindparam("brand_id"))
+_ADD_DELIVERIES = (
+    insert(WebhookDelivery)
+    .on_conflict_do_nothing(index_elements=["endpoint_id", "event_id"])
+    .returning(WebhookDelivery.endpoint_id)
+)
+
+
+class Subscription(NamedTuple):
+    """What an endpoint wants to be told of."""
+
+    endpoint_id: UUID
+    event_types: list[str]
+    status: EndpointStatus
 
 
 async def get_endpoint_for_update(
@@ -70,23 +88,47 @@ async def list_endpoints_by_ids(
     )
 
 
-async def add_delivery(session: AsyncSession, values: dict[str, Any]) -> bool:
-    """Queue one event for one endpoint; False when it is queued already."""
-    added = await session.scalar(
-        insert(WebhookDelivery)
-        .values(**values)
-        .on_conflict_do_nothing(index_elements=["endpoint_id", "event_id"])
-        .returning(WebhookDelivery.id)
-    )
-    return added is not None
+async def list_subscriptions(session: AsyncSession, brand_id: UUID) -> list[Subscription]:
+    """Every endpoint of the brand, and which types it wants."""
+    found = await session.execute(_SUBSCRIPTIONS, {"brand_id": brand_id})
+    return [Subscription(*row) for row in found]
 
 
-async def list_heads(
-    session: AsyncSession, brand_id: UUID, endpoint_id: UUID
+async def add_deliveries(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Queue events for endpoints; the endpoints for which they were not queued already."""
+    return set(await session.scalars(_ADD_DELIVERIES, rows))
+
+
+async def list_ready(
+    session: AsyncSession, brand_id: UUID, endpoint_id: UUID, *, at: datetime, size: int
 ) -> list[WebhookDelivery]:
-    """The first pending delivery of each subject: what may be sent without breaking order."""
-    heads = (
-        select(WebhookDelivery)
+    """Deliveries that are due, of each subject the first: they may go out without breaking order.
+
+    A subject whose first pending delivery waits for its next attempt holds up its later ones.
+    """
+    heads = _heads(brand_id, endpoint_id).subquery()
+    return list(
+        await session.scalars(
+            select(WebhookDelivery)
+            .join(heads, heads.c.id == WebhookDelivery.id)
+            .where(heads.c.next_at <= at)
+            .order_by(WebhookDelivery.next_at)
+            .limit(size)
+        )
+    )
+
+
+async def find_next_at(session: AsyncSession, brand_id: UUID, endpoint_id: UUID) -> datetime | None:
+    """When the first of the endpoint's pending deliveries may go out; None if there are none."""
+    heads = _heads(brand_id, endpoint_id).subquery()
+    found: datetime | None = await session.scalar(select(func.min(heads.c.next_at)))
+    return found
+
+
+def _heads(brand_id: UUID, endpoint_id: UUID) -> Select[UUID, datetime]:
+    """The first pending delivery of each subject."""
+    return (
+        select(WebhookDelivery.id, WebhookDelivery.next_at)
         .where(
             WebhookDelivery.brand_id == brand_id,
             WebhookDelivery.endpoint_id == endpoint_id,
@@ -94,15 +136,26 @@ async def list_heads(
         )
         .ext(distinct_on(WebhookDelivery.subject))
         .order_by(WebhookDelivery.subject, WebhookDelivery.aggregate_version)
-        .subquery()
     )
-    return list(
-        await session.scalars(
-            select(WebhookDelivery)
-            .join(heads, heads.c.id == WebhookDelivery.id)
-            .order_by(WebhookDelivery.next_at)
-            .limit(500)
-        )
+
+
+async def record_deliveries(
+    session: AsyncSession, brand_id: UUID, attempts: Sequence[tuple[UUID, int | None]], at: datetime
+) -> None:
+    """Deliveries that their subscriber has taken, with the status it answered."""
+    await session.execute(
+        text(
+            "update webhook_delivery d set attempts = attempts + 1, status = 'delivered',"
+            " delivered_at = :at, last_status = t.status, last_error = null"
+            " from unnest(cast(:ids as uuid[]), cast(:statuses as smallint[])) t(id, status)"
+            " where d.brand_id = :brand_id and d.id = t.id"
+        ),
+        {
+            "brand_id": brand_id,
+            "at": at,
+            "ids": [delivery_id for delivery_id, _ in attempts],
+            "statuses": [status for _, status in attempts],
+        },
     )
 
 

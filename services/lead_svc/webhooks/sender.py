@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.models import (
     Contact,
-    DeliveryStatus,
     EndpointStatus,
     WebhookDelivery,
     WebhookEndpoint,
@@ -120,11 +119,11 @@ class Sender:
                 return [], None
             if endpoint.status is EndpointStatus.DISABLED:
                 return [], None
-            heads = await repository.list_heads(session, brand_id, endpoint_id)
-            at = now()
-            ready = [head for head in heads if head.next_at <= at][:_BATCH]
+            ready = await repository.list_ready(
+                session, brand_id, endpoint_id, at=now(), size=_BATCH
+            )
             if not ready:
-                return [], min((head.next_at for head in heads), default=None)
+                return [], await repository.find_next_at(session, brand_id, endpoint_id)
             secrets = await self._secrets(session, endpoint)
             return [
                 Outgoing(
@@ -217,6 +216,7 @@ class Sender:
     ) -> None:
         async with brand_session(self.sessions, brand_id) as session:
             endpoint = await repository.get_endpoint_for_update(session, brand_id, endpoint_id)
+            taken: list[tuple[UUID, int | None]] = []
             for item, outcome in zip(outgoing, outcomes, strict=True):
                 delivery = item.delivery
                 name = "delivered" if outcome.is_success else "failed"
@@ -224,17 +224,22 @@ class Sender:
                 AGE.labels(name).observe((now() - delivery.created_at).total_seconds())
                 if outcome.is_success:
                     endpoint.failing_since = None
-                    values = {"status": DeliveryStatus.DELIVERED, "delivered_at": now()}
-                else:
-                    endpoint.failing_since = endpoint.failing_since or now()
-                    values = {"next_at": next_attempt(delivery.attempts, outcome)}
-                    self._disable_if_hopeless(endpoint, delivery, outcome)
+                    taken.append((delivery.id, outcome.status))
+                    continue
+                endpoint.failing_since = endpoint.failing_since or now()
+                self._disable_if_hopeless(endpoint, delivery, outcome)
                 await repository.record_attempt(
                     session,
                     brand_id,
                     delivery.id,
-                    {"last_status": outcome.status, "last_error": outcome.error, **values},
+                    {
+                        "last_status": outcome.status,
+                        "last_error": outcome.error,
+                        "next_at": next_attempt(delivery.attempts, outcome),
+                    },
                 )
+            if taken:
+                await repository.record_deliveries(session, brand_id, taken, now())
 
     def _disable_if_hopeless(
         self, endpoint: WebhookEndpoint, delivery: WebhookDelivery, outcome: Outcome

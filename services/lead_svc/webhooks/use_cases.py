@@ -113,18 +113,21 @@ async def replay_since(
 async def queue_deliveries(session: AsyncSession, received: Received[Event]) -> None:
     """Queue the event for every endpoint of its brand that wants its type, disabled ones too."""
     event = received.event
-    for endpoint in await repository.list_endpoints(
-        session, received.brand_id, first=1000, before=None
-    ):
-        if not any(fnmatchcase(event.type, pattern) for pattern in endpoint.event_types):
-            continue
-        at = now()
-        added = await repository.add_delivery(
-            session,
+    wanting = {
+        found.endpoint_id: found
+        for found in await repository.list_subscriptions(session, received.brand_id)
+        if any(fnmatchcase(event.type, pattern) for pattern in found.event_types)
+    }
+    if not wanting:
+        return
+    at = now()
+    added = await repository.add_deliveries(
+        session,
+        [
             {
                 "id": uuid7(),
                 "brand_id": received.brand_id,
-                "endpoint_id": endpoint.id,
+                "endpoint_id": endpoint_id,
                 "event_id": received.event_id,
                 "event_type": event.type,
                 "subject": event.subject,
@@ -134,10 +137,13 @@ async def queue_deliveries(session: AsyncSession, received: Received[Event]) -> 
                 "attempts": 0,
                 "next_at": at,
                 "created_at": at,
-            },
-        )
-        if added and endpoint.status is EndpointStatus.ACTIVE:
-            await timers.schedule(session, received.brand_id, DELIVER, endpoint.id, at)
+            }
+            for endpoint_id in wanting
+        ],
+    )
+    for endpoint_id in added:
+        if wanting[endpoint_id].status is EndpointStatus.ACTIVE:
+            await timers.schedule(session, received.brand_id, DELIVER, endpoint_id, at)
 
 
 def body_of(received: Received[Event]) -> bytes:
