@@ -178,7 +178,10 @@ def backup(
     except FAILURES as error:
         fail(f"There is no backup: {error}.")
     records = sum(sum(ends.values()) for ends in manifest.ends.values())
-    console.print(f"{folder}: {len(manifest.databases)} databases and {records} events")
+    console.print(
+        f"{folder}: {len(manifest.databases)} databases and {records} events; "
+        f"commands waited {manifest.held_ms} ms"
+    )
     console.print(
         f"The keys are not in it: keep {StackSettings().key_dir} apart from it, and safe."
     )

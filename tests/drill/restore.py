@@ -105,6 +105,7 @@ async def test_a_lost_disk_comes_back_with_every_figure_and_goes_on(machine: Mac
         before, told = await figures(client), await facts(client)
         said = machine.kos("backup", str(folder))
         assert "The keys are not in it" in said
+        print(said)  # how long commands waited
     assert before["funnel"]["leads"]["deals"] > 0
     assert before["race"]
 

@@ -23,6 +23,8 @@ class Manifest(BaseModel):
     """The log ends here: what came later is not in the backup."""
     groups: dict[str, Offsets]
     """By consumer group, the first offset that it had not processed."""
+    held_ms: int
+    """How long nobody could add an event, in milliseconds."""
     keys: dict[str, str]
     """By name, what tells one key from another and nothing about it."""
     has_demo: bool

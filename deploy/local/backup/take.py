@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Cut:
     revisions: dict[Service, str]
     ends: Offsets
     groups: dict[str, Offsets]
+    held_ms: int
 
 
 async def take_backup(
@@ -72,6 +74,7 @@ async def take_backup(
         databases={**cut.revisions},
         ends=cut.ends,
         groups=cut.groups,
+        held_ms=cut.held_ms,
         keys=read_fingerprints(key_dir),
         has_demo=has_demo,
         files={
@@ -106,12 +109,14 @@ async def cutting(admin_url: str, bootstrap: str, topics: list[str]) -> AsyncIte
         for _ in range(_ATTEMPTS):
             try:
                 async with AsyncExitStack() as locks:
+                    began = time.perf_counter()
                     for url in urls.values():
                         await locks.enter_async_context(_without_new_events(url))
                     # places first: a consumer goes on, and may only be further in its snapshot
                     groups = await log.find_places(bootstrap, topics)
                     ends = await log.find_ends(consumer, topics)
                     snapshots = {name: await _snapshot(each) for name, each in readers.items()}
+                held_ms = round((time.perf_counter() - began) * 1000)
                 break
             except asyncpg.LockNotAvailableError:
                 await asyncio.sleep(0.5)
@@ -121,7 +126,7 @@ async def cutting(admin_url: str, bootstrap: str, topics: list[str]) -> AsyncIte
             name: await each.fetchval("select version_num from alembic_version")
             for name, each in readers.items()
         }
-        yield Cut(snapshots, revisions, ends, groups)
+        yield Cut(snapshots, revisions, ends, groups, held_ms)
 
 
 @asynccontextmanager
