@@ -24,12 +24,12 @@ from deploy.local.postgres import PostgresServer
 from deploy.local.process import find_free_port
 from shared import migrations
 
-TESTS = Path(__file__).parent
-SHARED_STACK = ("e2e", "isolation", "hostile")
-"""Folders whose files share something that takes long to start."""
-LONGEST_FIRST = ("e2e", "deploy", "isolation", "chaos", "hostile", "gateway")
-"""Folders that take minutes; with these begun first no process of the run is left alone at the end.
+WHOLE_STACKS = ("e2e", "chaos", "deploy")
+"""Folders whose tests start all processes: one after the other, so that no two stacks share the
+machine's cores, and begun first, for together they take longest.
 """
+SHARED_WORLD = ("isolation", "hostile")
+"""Folders whose files share something that takes long to make."""
 
 Result = TypeVar("Result")
 MakeTopic = Callable[..., Awaitable[str]]
@@ -50,24 +50,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class ByStack(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives a process of the run a file at a time, or a folder whose files share a stack."""
+    """Gives a process of the run a file at a time, or what shares a stack as a whole."""
 
     def _split_scope(self, nodeid: str) -> str:
         folder = _folder(nodeid)
-        return folder if folder in SHARED_STACK else nodeid.partition("::")[0]
+        if folder in WHOLE_STACKS:
+            return "whole stacks"
+        return folder if folder in SHARED_WORLD else nodeid.partition("::")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_turn)
+    items.sort(key=lambda item: _folder(item.nodeid) not in WHOLE_STACKS)
 
 
 def _folder(nodeid: str) -> str:
     return nodeid.split("/")[1]
-
-
-def _turn(item: pytest.Item) -> int:
-    folder = _folder(item.nodeid)
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
