@@ -179,7 +179,6 @@ async def _fan_out(matrix: Matrix, rounds: int) -> Result:
         raise RuntimeError(f"{len(rows)} places for {ACCOUNTS} accounts")
 
     async def plan() -> None:
-        campaign_id = await matrix.add_campaign()
         await matrix.plan(campaign_id, until_compiled=True)
 
     async def copy() -> None:
@@ -188,6 +187,7 @@ async def _fan_out(matrix: Matrix, rounds: int) -> Result:
     for turn in range(rounds):
         for side, work in ((ours, plan), (limit, copy))[:: 1 if turn % 2 == 0 else -1]:
             await _empty(matrix)
+            campaign_id = await matrix.add_campaign()
             side.append(await _timed(matrix, work))
             count = await matrix.admin.fetchval("select count(*) from campaign_place")
             if count != ACCOUNTS:

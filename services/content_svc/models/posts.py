@@ -46,6 +46,14 @@ class Post(Aggregate, Base):
         Index("ix_post_brand_id_campaign_id_status", "brand_id", "campaign_id", "status"),
         Index("ix_post_brand_id_account_id", "brand_id", "account_id"),
         Index("ix_post_brand_id_unit_id", "brand_id", "unit_id"),
+        # What campaigns have to keep away from: posts of no campaign.
+        Index(
+            "ix_post_of_no_campaign",
+            "brand_id",
+            "account_id",
+            "due_at",
+            postgresql_where=text("campaign_id is null and status <> 'withdrawn'"),
+        ),
         Index(
             "ix_post_next_at",
             "brand_id",

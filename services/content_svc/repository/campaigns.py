@@ -27,9 +27,24 @@ _NARROWED = {
 }
 
 # An account's moment in the window is drawn from its id, so that compiling again gives the same
-# one. Where another post of the account is too close, it takes the first free moment behind. Most
-# accounts have none: what is taken is joined to the whole range, not looked up account by account.
-_COMPILE = """
+# one. Where another post of the account is too close, it takes the first free moment behind.
+_DRAWN = """cast(:starts_at as timestamptz) + cast(:window as interval) * (
+        (uuid_hash_extended(a.account_id, :seed) & 1048575) / float8 '1048576')"""
+_RANGE = "{alias}.account_id > :after and {alias}.account_id <= :through"
+_TAKEN = f"""select p.account_id, p.due_at from campaign_place p
+    where p.brand_id = :brand_id and {_RANGE.format(alias="p")} and p.due_at > :since
+    union all
+    select o.account_id, o.due_at from post o
+    where o.brand_id = :brand_id and {_RANGE.format(alias="o")} and o.due_at > :since
+      and o.campaign_id is null and o.status <> 'withdrawn'"""
+_COMPILE_FREE = f"""
+insert into campaign_place (brand_id, campaign_id, account_id, due_at)
+select :brand_id, :campaign_id, a.account_id, {_DRAWN}
+from {{directory}} where {{target}} and {_RANGE.format(alias="a")}
+"""
+# What is taken is joined to the whole range, not looked up account by account. The campaign's own
+# places are among it: a range that has them is taken.
+_COMPILE_TAKEN = f"""
 insert into campaign_place (brand_id, campaign_id, account_id, due_at)
 select :brand_id, :campaign_id, a.account_id,
     case when taken.times is null then drawn.due_at else (
@@ -45,26 +60,15 @@ select :brand_id, :campaign_id, a.account_id,
             where one > candidate.due_at - cast(:gap as interval)
               and one < candidate.due_at + cast(:gap as interval))
     ) end
-from {directory}
-cross join lateral (
-    select cast(:starts_at as timestamptz) + cast(:window as interval) * (
-        (uuid_hash_extended(a.account_id, :seed) & 1048575) / float8 '1048576') as due_at
-) drawn
+from {{directory}}
+cross join lateral (select {_DRAWN} as due_at) drawn
 left join (
-    select account_id, array_agg(due_at) as times from (
-        select p.account_id, p.due_at from campaign_place p
-        where p.brand_id = :brand_id and p.account_id > :after and p.account_id <= :through
-          and p.due_at > :since
-        union all
-        select o.account_id, o.due_at from post o
-        where o.brand_id = :brand_id and o.account_id > :after and o.account_id <= :through
-          and o.due_at > :since and o.campaign_id is null and o.status <> 'withdrawn'
-    ) other group by account_id
+    select account_id, array_agg(due_at) as times from ({_TAKEN}) other group by account_id
 ) taken on taken.account_id = a.account_id
-where {target} and a.account_id > :after and a.account_id <= :through
+where {{target}} and {_RANGE.format(alias="a")}
   and not exists (select from campaign_place own where own.brand_id = :brand_id
     and own.campaign_id = :campaign_id and own.account_id = a.account_id
-    and own.account_id > :after and own.account_id <= :through)
+    and {_RANGE.format(alias="own")})
 """
 
 _UNWRITTEN = """
@@ -171,22 +175,21 @@ async def compile_range(session: AsyncSession, campaign: Campaign, *, size: int)
     )
     directory, target, given = _target(campaign)
     gap = timedelta(minutes=campaign.posts_per_account_gap_minutes)
+    given |= {
+        "campaign_id": campaign.id,
+        "after": after,
+        "through": through or _LAST,
+        "starts_at": campaign.starts_at,
+        "window": campaign.ends_at - campaign.starts_at,
+        "gap": gap,
+        "since": campaign.starts_at - gap,
+        "seed": campaign.id.int % 2**62,
+    }
     # A plan for any range expects few rows, and looks each of them up.
     await session.execute(text("set local plan_cache_mode = force_custom_plan"))
-    await session.execute(
-        text(_COMPILE.format(directory=directory, target=target)),
-        {
-            **given,
-            "campaign_id": campaign.id,
-            "after": after,
-            "through": through or _LAST,
-            "starts_at": campaign.starts_at,
-            "window": campaign.ends_at - campaign.starts_at,
-            "gap": gap,
-            "since": campaign.starts_at - gap,
-            "seed": campaign.id.int % 2**62,
-        },
-    )
+    is_taken = await session.scalar(text(f"select exists ({_TAKEN})"), given)
+    statement = _COMPILE_TAKEN if is_taken else _COMPILE_FREE
+    await session.execute(text(statement.format(directory=directory, target=target)), given)
     campaign.compiled_through = through or campaign.compiled_through
     return through is not None
 

@@ -38,7 +38,7 @@ from shared.events.content import (
 from shared.ids import uuid7
 from shared.timers import Due
 
-COMPILE_SIZE = 10_000
+COMPILE_SIZE = 50_000
 WRITE_SIZE = 500
 WITHDRAW_SIZE = 5_000
 SLOT_MISSING = "slot.missing"
