@@ -56,9 +56,9 @@ async def qualify(
         await learn(session, vault, contact, form)
         earlier = contact.lead_count
         contact.lead_count += 1
+        await _touch(session, lead, contact.id, form, origin, lead.receipt_id)
         lead.contact_id = contact.id
         _take_over(lead, form)
-        await _touch(session, lead, form, origin, lead.receipt_id)
         await thank_last_touch(session, lead)
         lead.unit_id = lead.origin_unit_id
         _rate(lead, form, earlier)
@@ -108,7 +108,7 @@ async def learn_more(
     await learn(session, vault, contact, form)
     await session.refresh(lead)  # a merge moves leads in the database
     _take_over(lead, form)
-    await _touch(session, lead, form, origin, receipt_id)
+    await _touch(session, lead, contact.id, form, origin, receipt_id)
     _rate(lead, form, contact.lead_count - 1)
     _audit(session, lead, "lead.learn_more", receipt_id)
 
@@ -136,14 +136,18 @@ def _take_over(lead: Lead, form: LeadForm) -> None:
 
 
 async def _touch(
-    session: AsyncSession, lead: Lead, form: LeadForm, origin: Origin, receipt_id: UUID
+    session: AsyncSession,
+    lead: Lead,
+    contact_id: UUID,
+    form: LeadForm,
+    origin: Origin,
+    receipt_id: UUID,
 ) -> None:
-    assert lead.contact_id is not None
     await contacts.add_touchpoint(
         session,
         Touchpoint(
             brand_id=lead.brand_id,
-            contact_id=lead.contact_id,
+            contact_id=contact_id,
             lead_id=lead.id,
             receipt_id=receipt_id,
             source=lead.source,
