@@ -193,7 +193,7 @@ async def test_a_subscription_needs_a_stream(client: Client) -> None:
         ({"query": "{ "}, "syntax"),
         ({"query": "{ nope }"}, "invalid_document"),
         ({"query": "subscription { nope }"}, "invalid_document"),
-        ({"query": "{ leads(first: 0) { nodes { id } } }"}, "invalid_page_size"),
+        ({"query": "{ leads(first: -1) { nodes { id } } }"}, "invalid_page_size"),
         ({"query": "{ campaigns { nodes { posts { nodes { id } } } } }"}, "too_costly"),
         ({"documentId": "sha256:00"}, "unknown_document"),
     ],

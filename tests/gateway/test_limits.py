@@ -98,7 +98,7 @@ async def test_nested_pages_multiply(client: Client, services: Services) -> None
     assert services.calls == ["GET content/campaigns"]
 
 
-@pytest.mark.parametrize("first", [0, -1, 101, 2**31 - 1])
+@pytest.mark.parametrize("first", [-1, 101, 2**31 - 1])
 async def test_page_sizes_out_of_range_are_refused(
     client: Client, services: Services, first: int
 ) -> None:
@@ -107,6 +107,15 @@ async def test_page_sizes_out_of_range_are_refused(
 
     assert await refused(client, literal) == (400, "invalid_page_size")
     assert await refused(client, variable, n=first) == (400, "invalid_page_size")
+    assert services.calls == []
+
+
+async def test_a_list_that_is_no_connection_has_a_row_at_least(
+    client: Client, services: Services
+) -> None:
+    query = '{ race(period: "2026-11", first: 0) { rank } }'
+
+    assert await refused(client, query) == (400, "invalid_page_size")
     assert services.calls == []
 
 

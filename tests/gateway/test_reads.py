@@ -98,6 +98,33 @@ async def test_g1_a_page_goes_on_from_its_end_and_from_any_edge(
     assert middle["pageInfo"]["hasPreviousPage"] is True
 
 
+async def test_g1_a_page_of_no_rows_says_whether_there_are_any(
+    client: Client, services: Services, brand: str
+) -> None:
+    for _ in range(2):
+        services.add("lead", brand)
+    query = """query($after: String) {
+      leads(first: 0, after: $after) {
+        edges { cursor }
+        nodes { id }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      }
+    }"""
+    last = (await client.run("{ leads { pageInfo { endCursor } } }"))["leads"]["pageInfo"]
+
+    some = (await client.run(query))["leads"]
+    none = (await client.run(query, after=last["endCursor"]))["leads"]
+
+    assert (some["edges"], some["nodes"]) == (none["edges"], none["nodes"]) == ([], [])
+    assert some["pageInfo"] == {
+        "hasNextPage": True,
+        "hasPreviousPage": False,
+        "startCursor": None,
+        "endCursor": None,
+    }
+    assert none["pageInfo"]["hasNextPage"] is False
+
+
 async def test_g1_a_cursor_of_any_edge_keeps_its_place_when_rows_come_in_front(
     client: Client, services: Services, brand: str
 ) -> None:

@@ -143,7 +143,8 @@ class Measurer:
             value = definition.args[name].default_value
         if not isinstance(value, int) or isinstance(value, bool):
             return _SHORT_LIST  # not an integer: coercion of the variables reports it
-        smallest = 0 if name == "ids" else 1
+        # Relay: a connection may be asked for no rows
+        smallest = int(name == "first" and not _is_connection(definition))
         if not smallest <= value <= LARGEST_PAGE:
             raise RequestRefused(
                 400,
@@ -220,6 +221,10 @@ def _count_names(
             fragment = fragments.get(selection.name.value)
             if fragment is not None:
                 _count_names(fragment.selection_set, fragments, names, spread)
+
+
+def _is_connection(definition: GraphQLField) -> bool:
+    return get_named_type(definition.type).name.endswith("Connection")
 
 
 def _is_text(definition: GraphQLField) -> bool:

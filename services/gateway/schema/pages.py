@@ -76,19 +76,23 @@ async def connection(
     after: str | None,
     filters: Mapping[str, str | int | None] | None = None,
 ) -> Connection[T]:
-    """A page of a service's list, with the relations that the selection asks for."""
+    """A page of a service's list, with the relations that the selection asks for.
+
+    `first: 0` is a page without rows that says whether there are any (Relay's specification).
+    """
     answer = await info.context.get(
-        kind.service, kind.path, first=first, after=after, **(filters or {})
+        kind.service, kind.path, first=first or 1, after=after, **(filters or {})
     )
     page = read_page(kind.type, answer)
-    edges = [PageEdge(row, kind.sort_key) for row in page.items]
+    rows, has_next = (page.items, page.page.has_next) if first else ([], bool(page.items))
+    edges = [PageEdge(row, kind.sort_key) for row in rows]
     if edges:
         edges[-1].end = page.page.end_cursor
-    await prefetch(info, page.items)
+    await prefetch(info, rows)
     return Connection(
         edges=edges,  # type: ignore[arg-type]
-        nodes=page.items,
-        page_info=PageEnds(edges, page.page.has_next, after is not None),  # type: ignore[arg-type]
+        nodes=rows,
+        page_info=PageEnds(edges, has_next, after is not None),  # type: ignore[arg-type]
     )
 
 
