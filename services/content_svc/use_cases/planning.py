@@ -38,7 +38,8 @@ from shared.events.content import (
 from shared.ids import uuid7
 from shared.timers import Due
 
-COMPILE_SIZE = 50_000
+COMPILE_SIZE = 150_000
+"""Accounts a step: the largest brand in one statement, which takes about half a second."""
 WRITE_SIZE = 500
 WITHDRAW_SIZE = 5_000
 SLOT_MISSING = "slot.missing"
