@@ -39,9 +39,12 @@ _COLUMNS = """s.id as staff_id, s.unit_id, s.is_seller, s.is_departed, s.absent_
 
 _ONE = f"select {_COLUMNS}, 1 as found from seller s where s.brand_id = :brand and s.id = :staff"
 
+# PostgreSQL expects many units and many sellers, and would read all sellers of all brands at once:
+# `offset 0` makes it look each of the few up, whatever plan it keeps.
 _UNITS = f"units as materialized {below(brand=':brand', units='array[cast(:unit as uuid)]')}"
-_COUNT = """(select count(*) from (select from units u
-    join seller s on s.brand_id = :brand and s.unit_id = u.id limit :many + 1) few) as found"""
+_COUNT = """(select count(*) from (select from units u cross join lateral (
+    select from seller s where s.brand_id = :brand and s.unit_id = u.id offset 0) s
+    limit :many + 1) few) as found"""
 _ABLE_BELOW = f"""
 with {_UNITS}, able as (
     select s.id from units u cross join lateral (
@@ -50,12 +53,15 @@ with {_UNITS}, able as (
         order by {_TURN} limit greatest({_FEW}, :many / (select count(*) from units))
     ) s order by {_RELATIVE} limit :limit
 )
-select {_COLUMNS}, {_COUNT} from able join seller s on s.brand_id = :brand and s.id = able.id
+select {_COLUMNS}, {_COUNT} from able cross join lateral (
+    select * from seller s where s.brand_id = :brand and s.id = able.id offset 0) s
 """
 _ANY_BELOW = f"""
 with {_UNITS}
 select {_COLUMNS}, {_COUNT} from (
-    select s.* from units u join seller s on s.brand_id = :brand and s.unit_id = u.id limit :limit
+    select s.* from units u cross join lateral (
+        select * from seller s where s.brand_id = :brand and s.unit_id = u.id offset 0) s
+    limit :limit
 ) s
 """
 
