@@ -44,7 +44,8 @@ __all__ = [
 ]
 
 
-_TYPED = re.compile(r"(?:([a-z](?:[a-z_]{0,61}[a-z])?)_)?([0-7][0-9a-hjkmnp-tv-z]{25})")
+# Digits in a prefix are more than the specification has, but its library reads them.
+_TYPED = re.compile(r"(?:([a-z](?:[a-z0-9_]{0,61}[a-z0-9])?)_)?([0-7][0-9a-hjkmnp-tv-z]{25})")
 
 
 def typed(prefix: str, value: UUID) -> str:
