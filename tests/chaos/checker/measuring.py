@@ -30,7 +30,11 @@ UNREACHABLE = (
     asyncpg.InternalClientError,
     KafkaError,
 )
-_LOOK_SECONDS = 10
+_REQUEST_MS = 3000
+_STATEMENT_SECONDS = 5
+_LOOK_SECONDS = 30
+"""Longer than all of its requests may take: a Kafka client that is cancelled while it starts leaves
+a connection open."""
 _CLOSE_SECONDS = 2
 
 _OPEN_WORK = {
@@ -122,15 +126,18 @@ class Watch:
     async def _database(self, service: str) -> asyncpg.Connection:
         if service not in self._databases:
             self._databases[service] = await asyncpg.connect(
-                database_url(self._admin_url, service), timeout=5
+                database_url(self._admin_url, service),
+                timeout=_STATEMENT_SECONDS,
+                command_timeout=_STATEMENT_SECONDS,
             )
         return self._databases[service]
 
     async def lags(self) -> dict[str, int]:
         """Records that each consumer group has not committed, by group."""
         if self._reader is None or self._admin is None:
-            self._reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
-            self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+            where = {"bootstrap_servers": self._bootstrap, "request_timeout_ms": _REQUEST_MS}
+            self._reader = AIOKafkaConsumer(**where)
+            self._admin = AIOKafkaAdminClient(**where)
             await self._reader.start()
             await self._admin.start()
         topics = sorted({topic for topics in CONSUMERS.values() for topic in topics})
