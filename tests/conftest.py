@@ -24,11 +24,16 @@ from deploy.local.postgres import PostgresServer
 from deploy.local.process import find_free_port
 from shared import migrations
 
-WHOLE_STACKS = ("e2e", "chaos", "deploy")
-"""Folders whose tests start all processes: one after the other, so that no two stacks share the
-machine's cores, and begun first, for together they take longest.
+WHOLE_STACKS = (
+    "tests/chaos/",
+    "tests/deploy/test_readme.py",
+    "tests/deploy/test_stack.py",
+    "tests/e2e/",
+)
+"""Tests that start all processes: one after the other, so that no two stacks share the machine's
+cores, and begun first, for together they take longest.
 """
-SHARED_WORLD = ("isolation", "hostile")
+SHARED_WORLDS = ("tests/isolation/", "tests/hostile/")
 """Folders whose files share something that takes long to make."""
 
 Result = TypeVar("Result")
@@ -53,18 +58,16 @@ class ByStack(LoadScopeScheduling):  # type: ignore[misc]
     """Gives a process of the run a file at a time, or what shares a stack as a whole."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = _folder(nodeid)
-        if folder in WHOLE_STACKS:
+        if nodeid.startswith(WHOLE_STACKS):
             return "whole stacks"
-        return folder if folder in SHARED_WORLD else nodeid.partition("::")[0]
+        for world in SHARED_WORLDS:
+            if nodeid.startswith(world):
+                return world
+        return nodeid.partition("::")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _folder(item.nodeid) not in WHOLE_STACKS)
-
-
-def _folder(nodeid: str) -> str:
-    return nodeid.split("/")[1]
+    items.sort(key=lambda item: not item.nodeid.startswith(WHOLE_STACKS))
 
 
 @pytest.fixture(scope="session")
