@@ -1,7 +1,9 @@
 """Take the application's own filters away, from outside: what is left is row-level security.
 
 Every statement goes through the driver. There each comparison of `brand_id` with a parameter is
-made true, whatever the parameter says; joins between tables stay as they are.
+made true, whatever the parameter says; joins between tables stay as they are. SQLAlchemy keeps what
+it has prepared on a connection: it is met before it looks there, or it would go on with statements
+that were prepared with their filters.
 """
 
 import re
@@ -12,8 +14,11 @@ from typing import Any
 from unittest import mock
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection as Adapter
 
-_FILTER = re.compile(r"(?:\b\w+\.)?\bbrand_id\s*=\s*\$\d+(?:::\w+)?", re.IGNORECASE)
+_FILTER = re.compile(
+    r"(?:\b\w+\.)?\bbrand_id\s*=\s*\$\d++(?:::\w++)?+(?! or true\))", re.IGNORECASE
+)
 
 
 @dataclass
@@ -34,13 +39,22 @@ def filters_removed(user: str = "kos_") -> Iterator[Removed]:
     The tests' own connections are a superuser's and keep their filters.
     """
     removed = Removed()
-    prepare = asyncpg.Connection._get_statement
+    of_driver, of_dialect = asyncpg.Connection._get_statement, Adapter._prepare
 
-    async def get_statement(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
-        changed = without_filters(query) if self._params.user.startswith(user) else query
+    def change(connection: asyncpg.Connection, query: str) -> str:
+        changed = without_filters(query) if connection._params.user.startswith(user) else query
         if changed != query:
             removed.statements.add(query)
-        return await prepare(self, changed, *args, **more)
+        return changed
 
-    with mock.patch.object(asyncpg.Connection, "_get_statement", get_statement):
+    async def get_statement(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
+        return await of_driver(self, change(self, query), *args, **more)
+
+    async def prepare(self: Any, operation: str, at: Any) -> Any:
+        return await of_dialect(self, change(self._connection, operation), at)  # type: ignore[no-untyped-call]
+
+    with (
+        mock.patch.object(asyncpg.Connection, "_get_statement", get_statement),
+        mock.patch.object(Adapter, "_prepare", prepare),
+    ):
         yield removed

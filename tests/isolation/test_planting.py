@@ -100,4 +100,6 @@ def test_a_filter_is_removed_wherever_it_stands() -> None:
     assert without_filters("WHERE unit.brand_id = $3::UUID") == (
         "WHERE (unit.brand_id = $3::UUID or true)"
     )
+    once = without_filters("where brand_id = $3::UUID")
+    assert without_filters(once) == once
     assert without_filters("on a.brand_id = b.brand_id") == "on a.brand_id = b.brand_id"

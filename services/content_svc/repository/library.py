@@ -54,8 +54,9 @@ async def put_policy(session: AsyncSession, policy: ContentPolicy) -> None:
     values = {
         column.name: getattr(policy, column.name) for column in ContentPolicy.__table__.columns
     }
+    changed = {name: value for name, value in values.items() if name != "brand_id"}
     await session.execute(
         insert(ContentPolicy)
         .values(values)
-        .on_conflict_do_update(index_elements=["brand_id"], set_=values)
+        .on_conflict_do_update(index_elements=["brand_id"], set_=changed)
     )
