@@ -18,7 +18,7 @@ from deploy.local.process import find_free_port
 from shared.ids import uuid7
 from shared.kafka import create_topics
 from shared.relay import _start_producer, discard, run_relay
-from tests.shared.brokers import count_sockets, start_broker
+from tests.shared.brokers import count_sockets, kafka_tasks, start_broker
 from tests.shared.conftest import Plumbing
 from tests.shared.log_reading import (
     count_outbox,
@@ -204,13 +204,16 @@ async def test_a_missing_topic_does_not_block_its_neighbours(
 
 
 async def test_a_discarded_producer_leaves_no_task_and_no_socket(kafka_bootstrap: str) -> None:
-    tasks, sockets = len(asyncio.all_tasks()), count_sockets()
+    port = int(kafka_bootstrap.rpartition(":")[2])
+    tasks, sockets = kafka_tasks(), count_sockets(port)
 
     producer = await _start_producer(kafka_bootstrap)
+    assert kafka_tasks() > tasks
+    assert count_sockets(port) > sockets
     await discard(producer)
 
     await asyncio.sleep(0)
-    assert (len(asyncio.all_tasks()), count_sockets()) == (tasks, sockets)
+    assert (kafka_tasks() - tasks, count_sockets(port)) == (set(), sockets)
 
 
 @pytest.mark.timeout(180)
