@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -38,6 +39,14 @@ SHARED_WORLDS = ("tests/isolation/", "tests/hostile/")
 
 Result = TypeVar("Result")
 MakeTopic = Callable[..., Awaitable[str]]
+
+# Drawing a traceback with the values of every frame takes longer than what most tests are about.
+structlog.configure(
+    processors=[
+        structlog.stdlib.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
