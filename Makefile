@@ -1,6 +1,8 @@
 # `make` lists the targets; everything runs in .venv, which each target sets up when it has to.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# with it every start of a process would compile the product anew
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 .PHONY: help setup up down reset status logs demo test check lint types imports contracts lock audit deployment drill rolling images secrets bench chaos chaos-planted crash-points recovery isolation hostile

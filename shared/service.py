@@ -2,32 +2,29 @@
 
 import argparse
 import asyncio
+import gc
+import pkgutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import uvloop
-from fastapi import FastAPI
 
-from shared import migrations
-from shared.rewrap import rewrap
-from shared.sealing import LocalKeyEncryption
 from shared.settings import MigrationSettings, RewrapSettings, read_keys, read_settings
-from shared.web.serving import serve
-from shared.worker import Build, S, run_worker
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _API_DOCUMENTS = Path(__file__).parent.parent / "docs" / "api"
 
 
-def run_service(
-    name: str,
-    settings_of: type[S],
-    create_app: Callable[[S], FastAPI],
-    build: Build[S],
-) -> int:
-    """Do what the command line says; the exit code. `name` is account, content or lead."""
+def run_service(name: str) -> int:
+    """Do what the command line says; the exit code. `name` is account, content or lead.
+
+    What a command does not need is not loaded: a worker holds no routes, an API no connectors.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m {name}_svc")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("api", help="serve HTTP")
@@ -38,33 +35,54 @@ def run_service(
     openapi.add_argument("--check", action="store_true", help="fail if the file is out of date")
     arguments = parser.parse_args()
     if arguments.command == "openapi":
-        return write_openapi(name, describe(create_app, settings_of), check=arguments.check)
+        document = describe(_load(f"{name}_svc.app:create_app"), _settings_of(name))
+        return write_openapi(name, document, check=arguments.check)
     if arguments.command == "migrate":
         owner = read_settings(MigrationSettings, prefix=f"{name.upper()}_")
-        migrations.upgrade(name, owner.migration_database_url)
+        _load("shared.migrations:upgrade")(name, owner.migration_database_url)
         return 0
     if arguments.command == "rewrap":
-        owner = read_settings(RewrapSettings, prefix=f"{name.upper()}_")
-        key_encryption = LocalKeyEncryption(read_keys(owner.kek_file))
-        count = asyncio.run(rewrap(owner.migration_database_url, key_encryption))
-        print(f"{count} data keys wrapped anew with version {key_encryption.current_version}")
-        return 0
-    settings = read_settings(settings_of)
+        return _rewrap(name)
+    settings = read_settings(_settings_of(name))
     if arguments.command == "api":
-        serve(f"{name}_svc-api", settings, create_app)
+        create_app = _load(f"{name}_svc.app:create_app")
+        _load("shared.web.serving:serve")(f"{name}_svc-api", settings, create_app)
     else:
-        uvloop.run(run_worker(f"{name}_svc-worker", settings, build))
+        build = _load(f"{name}_svc.worker:build")
+        uvloop.run(_load("shared.worker:run_worker")(f"{name}_svc-worker", settings, build))
     return 0
+
+
+def _rewrap(name: str) -> int:
+    owner = read_settings(RewrapSettings, prefix=f"{name.upper()}_")
+    key_encryption = _load("shared.sealing:LocalKeyEncryption")(read_keys(owner.kek_file))
+    count = asyncio.run(_load("shared.rewrap:rewrap")(owner.migration_database_url, key_encryption))
+    print(f"{count} data keys wrapped anew with version {key_encryption.current_version}")
+    return 0
+
+
+def _settings_of(name: str) -> Any:
+    return _load(f"{name}_svc.settings:Settings")
+
+
+def _load(name: str) -> Any:
+    """Import `module:object` without looking for garbage: an import leaves next to none."""
+    gc.disable()
+    try:
+        return pkgutil.resolve_name(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def document_of(name: str) -> Path:
     return _API_DOCUMENTS / f"{name}_svc.openapi.json"
 
 
-def describe(create_app: Callable[[S], FastAPI], settings_of: type[S]) -> bytes:
+def describe(create_app: Callable[[Any], "FastAPI"], settings_of: Any) -> bytes:
     """The OpenAPI document, from the routes alone: nothing is opened, no setting is read."""
     settings = settings_of.model_construct(database_url="postgresql://localhost/none")
-    document = create_app(cast("S", settings)).openapi()
+    document = create_app(settings).openapi()
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 

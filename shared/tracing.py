@@ -8,15 +8,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -27,13 +27,21 @@ _tracer = trace.get_tracer("kos")
 _is_recording = False
 
 
-def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
+def start_tracing(process: str, otlp_endpoint: str) -> "TracerProvider | None":
     """Send spans to an OTLP/HTTP collector; None (and nothing sent) when the endpoint is empty.
 
     The caller ends it with `end_tracing` at its own end.
     """
     if not otlp_endpoint:
         return None
+    # heavy, and of no use where tracing is off
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+        OTLPSpanExporter,
+    )
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
     provider = TracerProvider(resource=Resource.create({"service.name": process}))
     exporter = OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -43,7 +51,7 @@ def start_tracing(process: str, otlp_endpoint: str) -> TracerProvider | None:
     return provider
 
 
-def end_tracing(provider: TracerProvider | None) -> None:
+def end_tracing(provider: "TracerProvider | None") -> None:
     """Send what is left, for two seconds at most: a collector that is away delays no stop.
 
     The provider alone would wait for half a minute.

@@ -10,10 +10,10 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
+from shared.health import Check, health_routes
 from shared.logs import configure_logs
 from shared.settings import ServiceSettings
 from shared.tracing import end_tracing, start_tracing
-from shared.web.app import Check, health_routes
 
 Task = tuple[str, Callable[[asyncio.Event], Coroutine[Any, Any, None]]]
 """A name and a coroutine function that works until the event is set."""

@@ -14,10 +14,10 @@ from account_svc.use_cases.incentives import fold_standings
 from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions, reach_database
 from shared.figures import run_figures
+from shared.health import Check
 from shared.relay import run_relay
 from shared.settings import read_key
 from shared.upkeep import run_upkeep
-from shared.web.app import Check
 from shared.worker import Task
 
 _RACE_POLL_SECONDS = 0.2

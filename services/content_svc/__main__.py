@@ -2,10 +2,7 @@
 
 import sys
 
-from content_svc.app import create_app
-from content_svc.settings import Settings
-from content_svc.worker import build
 from shared.service import run_service
 
 if __name__ == "__main__":
-    sys.exit(run_service("content", Settings, create_app, build))
+    sys.exit(run_service("content"))

@@ -26,12 +26,12 @@ from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions, reach_database
 from shared.events.account import Platform
 from shared.figures import run_figures
+from shared.health import Check
 from shared.relay import run_relay
 from shared.sealing import open_vault
 from shared.settings import read_key
 from shared.timers import TimerHandler, run_timers
 from shared.upkeep import run_upkeep
-from shared.web.app import Check
 from shared.worker import Task
 
 

@@ -31,8 +31,9 @@ from gateway.settings import Settings
 from gateway.upstream import Refused, Service, Unavailable, Upstream
 from shared.authentication import open_authenticator
 from shared.errors import Overloaded, Unauthenticated
+from shared.health import Check, health_routes
 from shared.settings import Environment, read_key
-from shared.web.app import Check, RequestEdge, health_routes
+from shared.web.app import RequestEdge
 
 CONSOLE = Path(__file__).parent / "console"
 

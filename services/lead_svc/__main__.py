@@ -2,10 +2,7 @@
 
 import sys
 
-from lead_svc.app import create_app
-from lead_svc.settings import Settings
-from lead_svc.worker import build
 from shared.service import run_service
 
 if __name__ == "__main__":
-    sys.exit(run_service("lead", Settings, create_app, build))
+    sys.exit(run_service("lead"))

@@ -25,12 +25,12 @@ from shared.clock import now
 from shared.consumer import Consumer
 from shared.database import Sessions, brand_session, create_engine, create_sessions, reach_database
 from shared.figures import run_figures
+from shared.health import Check
 from shared.relay import run_relay
 from shared.sealing import Vault, open_vault
 from shared.settings import read_key
 from shared.timers import Due, TimerHandler, run_timers
 from shared.upkeep import run_upkeep
-from shared.web.app import Check
 from shared.worker import Task
 
 

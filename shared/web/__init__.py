@@ -1,6 +1,6 @@
-"""The HTTP edge that the services share: errors, request ids, health, metrics, commands."""
+"""The HTTP edge that the services share: errors, request ids, metrics, commands."""
 
-from shared.web.app import create_app, health_routes
+from shared.web.app import create_app
 from shared.web.commands import CommandRoute, Transaction
 from shared.web.operations import OPERATIONS_ACCESS, operations_router
 from shared.web.pages import Batch, ByIds, CursorQuery, Page, PageInfo, encode_cursor, json_response
@@ -20,7 +20,6 @@ __all__ = [
     "Transaction",
     "create_app",
     "encode_cursor",
-    "health_routes",
     "json_response",
     "operations_router",
     "problem_response",

@@ -1,25 +1,21 @@
-"""The application skeleton of a process: request ids, access log, metrics, health."""
+"""The application skeleton of a process: request ids, access log, metrics."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.health import Check, health_routes
 from shared.ids import uuid7
 from shared.logs import log_request
 from shared.tracing import request_id, span
 from shared.web.problems import PROBLEM_RESPONSES, install, render_bug
-
-Check = Callable[[], Awaitable[None]]
-"""Raises when the dependency cannot be reached."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
@@ -46,33 +42,6 @@ def create_app(title: str, *, lifespan: Lifespan, checks: Mapping[str, Check]) -
     app.router.routes.extend(health_routes(checks))
     app.add_middleware(RequestEdge)
     return app
-
-
-def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
-    """`/healthz` (alive), `/readyz` (dependencies, with a JSON reason), `/metrics` (Prometheus)."""
-
-    async def healthz(_: Request) -> Response:
-        return JSONResponse({"status": "alive"})
-
-    async def readyz(_: Request) -> Response:
-        reasons: dict[str, str] = {}
-        for name, check in checks.items():
-            try:
-                await check()
-                reasons[name] = "ok"
-            except Exception as error:
-                reasons[name] = f"unreachable: {type(error).__name__}"
-        ready = all(reason == "ok" for reason in reasons.values())
-        return JSONResponse({"ready": ready, "checks": reasons}, 200 if ready else 503)
-
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    return [
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", metrics),
-    ]
 
 
 class RequestEdge:
