@@ -1,4 +1,4 @@
-"""Settings that the three services have in common, for tests: their database, keys of their own."""
+"""What tests of the three services share: settings, keys of their own, a database without work."""
 
 import base64
 import json
@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from joserfc.jwk import KeySet, RSAKey
 
 from deploy.local.databases import ServiceUrls
@@ -27,6 +28,16 @@ def wire(urls: ServiceUrls, folder: Path) -> dict[str, Any]:
         "oidc_jwks_file": jwks,
         **{f"{name}_file": _write_key(folder / name) for name in KEYS},
     }
+
+
+async def clear_work(urls: ServiceUrls) -> None:
+    """Other tests leave announcements and timers behind; a worker would take them up."""
+    for url, table in ((urls.relay, "outbox"), (urls.worker, "timer")):
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(f"delete from {table}")
+        finally:
+            await connection.close()
 
 
 def _write_key(path: Path) -> Path:

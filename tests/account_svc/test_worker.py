@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from account_svc.settings import Settings
 from account_svc.worker import build
+from deploy.local.databases import ServiceUrls
 from shared.database import brand_session
 from shared.events import TOPICS, Event
 from shared.events.lead import LeadAccepted, LeadVoided
@@ -19,10 +20,14 @@ from shared.outbox import row as outbox_row
 from shared.tables import OutboxRow
 from tests.account_svc.making import Api, make_staff
 from tests.caller import uuid_of
+from tests.wiring import clear_work
 
 
 @pytest.fixture
-async def worker(settings: Settings, kafka_bootstrap: str) -> AsyncIterator[None]:
+async def worker(
+    settings: Settings, account_database: ServiceUrls, kafka_bootstrap: str
+) -> AsyncIterator[None]:
+    await clear_work(account_database)
     await create_topics(kafka_bootstrap, TOPICS)
     stopping = asyncio.Event()
     async with AsyncExitStack() as stack:

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from content_svc.settings import Settings
 from content_svc.worker import build
+from deploy.local.databases import ServiceUrls
 from shared import outbox
 from shared.database import brand_session
 from shared.events import TOPICS
@@ -17,12 +18,14 @@ from shared.events.account import AccountRegistered, AccountStatus, Platform
 from shared.ids import typed, uuid7
 from tests.content_svc.making import Brand, get_campaign, make_campaign, make_template
 from tests.content_svc.sandbox import Sandbox, sandboxed
+from tests.wiring import clear_work
 
 
 @pytest.fixture
 async def running_worker(
-    settings: Settings, sandbox: Sandbox, kafka_bootstrap: str
+    settings: Settings, sandbox: Sandbox, content_database: ServiceUrls, kafka_bootstrap: str
 ) -> AsyncIterator[None]:
+    await clear_work(content_database)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     known = await admin.list_topics()

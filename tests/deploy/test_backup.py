@@ -147,7 +147,7 @@ async def count(url: str, stopping: asyncio.Event, staff_id: UUID) -> None:
                     staff_id,
                 )
                 await insert_event(connection, BRAND, TOPIC, staff_id, version)
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.02)
     finally:
         await connection.close()
 

@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-import asyncpg
 import pytest
 
 from deploy.local.databases import ServiceUrls
@@ -11,6 +10,7 @@ from lead_svc.worker import build
 from shared.events import TOPICS
 from shared.kafka import create_topics
 from tests.lead_svc.conftest import Brand, Store
+from tests.wiring import clear_work
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
@@ -21,11 +21,7 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -
 
 @pytest.fixture
 async def quiet_database(lead_database: ServiceUrls) -> None:
-    """Other tests leave announcements and timers behind; a worker would take them up."""
-    for url, table in ((lead_database.relay, "outbox"), (lead_database.worker, "timer")):
-        connection = await asyncpg.connect(url)
-        await connection.execute(f"delete from {table}")
-        await connection.close()
+    await clear_work(lead_database)
 
 
 @pytest.mark.usefixtures("quiet_database")
