@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,17 +76,35 @@ class Machine:
             time.sleep(0.05)
 
 
-@pytest.fixture
-def machine(free_port: Callable[[], int]) -> Iterator[Machine]:
+@contextmanager
+def make_machine(free_port: Callable[[], int]) -> Iterator[Machine]:
     with reachable_folder() as folder:
         ports = {f"KOS_PORT_{name.upper()}": str(free_port()) for name in Ports.model_fields}
-        made = Machine(folder / "home", {**os.environ, **ports, "KOS_HOME": str(folder / "home")})
-        try:
-            yield made
-        finally:
-            made.run("down")
-            for running in made.started:
-                running.wait(DEADLINE_SECONDS)
+        yield Machine(folder / "home", {**os.environ, **ports, "KOS_HOME": str(folder / "home")})
+
+
+@pytest.fixture(scope="module")
+def used(free_port: Callable[[], int]) -> Iterator[Machine]:
+    with make_machine(free_port) as made:
+        yield made
+
+
+@pytest.fixture
+def machine(used: Machine) -> Iterator[Machine]:
+    """Stopped, with the data of the tests before: a first start is made once."""
+    try:
+        yield used
+    finally:
+        used.run("down")
+        for running in used.started:
+            running.wait(DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def new_machine(free_port: Callable[[], int]) -> Iterator[Machine]:
+    """Nothing was ever started here."""
+    with make_machine(free_port) as made:
+        yield made
 
 
 def test_a_stopped_stack_starts_again_on_its_data_and_leaves_no_process(machine: Machine) -> None:
@@ -176,19 +195,21 @@ def wait_until_listening(server: "subprocess.Popen[bytes]", port: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_broker_that_cannot_be_fetched_ends_with_one_sentence(machine: Machine) -> None:
-    machine.env.update(KOS_CACHE=str(machine.home / "cache"), KOS_MAVEN_URL="http://127.0.0.1:9")
+def test_a_broker_that_cannot_be_fetched_ends_with_one_sentence(new_machine: Machine) -> None:
+    new_machine.env.update(
+        KOS_CACHE=str(new_machine.home / "cache"), KOS_MAVEN_URL="http://127.0.0.1:9"
+    )
 
-    up = machine.run("up", "--infrastructure")
+    up = new_machine.run("up", "--infrastructure")
 
     assert up.returncode == 1
     assert "could not be fetched" in up.stdout
     assert "Traceback" not in up.stdout + up.stderr
-    assert machine.living() == []
+    assert new_machine.living() == []
 
 
-def test_a_token_needs_a_first_start(machine: Machine) -> None:
-    refused = machine.run("token")
+def test_a_token_needs_a_first_start(new_machine: Machine) -> None:
+    refused = new_machine.run("token")
 
     assert refused.returncode == 1
     assert refused.stderr == "There is no issuer yet: `kos up` makes its key at the first start.\n"

@@ -49,7 +49,7 @@ async def test_worker_killed_in_dispatch_posts_everything_and_nothing_twice(
         campaign_id = await setup.launch_campaign(client)
     interrupted = 0
     for share in (1, 12, 24):
-        await until(f"{share} posts are out", partial(_are_out, brand, share), every=0.02)
+        await until(f"{share} posts are out", partial(_are_out, brand, share), every=0.05)
         running.kill("content_worker")
         interrupted += len(await _posts(client, campaign_id, "DISPATCHING"))
         await running.start("content_worker")
@@ -79,7 +79,7 @@ async def test_worker_killed_in_routing_gives_each_lead_one_offer(
     unrouted = 0
     for offered in (5, 20):
         await until(
-            f"{offered} leads are offered", partial(_count, brand, "offered", offered), every=0.02
+            f"{offered} leads are offered", partial(_count, brand, "offered", offered), every=0.05
         )
         running.kill("lead_worker")
         funnel = await _funnel(brand)
@@ -102,7 +102,7 @@ async def test_api_killed_in_intake_keeps_what_it_acknowledged(
         await until(
             f"{captured} more leads are captured",
             partial(_count, brand, "captured", before + captured),
-            every=0.02,
+            every=0.05,
         )
         running.kill("lead")
         await running.start("lead")
