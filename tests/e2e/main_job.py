@@ -10,6 +10,7 @@ import pytest
 from deploy.local.demo import setup
 from deploy.local.demo.catching_up import wait_until_caught_up
 from deploy.local.demo.client import Client, DemoFailed, until
+from deploy.local.demo.play import publish_by_hand
 from deploy.local.demo.setup import Scrm
 from tests.e2e import scrm
 from tests.e2e.small_brand import SmallBrand, list_all
@@ -128,17 +129,7 @@ async def _confirm_handoffs(brand: SmallBrand, campaign_id: str) -> list[dict[st
     )
     confirmed = []
     for post in posts[1:]:
-        published = await client.send(
-            "POST",
-            f"{client.urls.sandbox}/sandbox/publish-handoff",
-            json={
-                "platform": post["platform"].lower(),
-                "account_handle": post["account"]["handle"],
-                "title": post["handoff"]["title"] or "",
-                "text": post["handoff"]["text"],
-                "media_type": "image",
-            },
-        )
+        published = await publish_by_hand(client, post)
         result = await client.mutate(
             "confirmHandoff",
             "Post",

@@ -15,7 +15,7 @@ from deploy.local.settings import StackUrls
 HANDOFFS_CONFIRMED = 60
 CONSUMERS = 400
 DEALS = 8
-OFFER_MINUTES = 0.5
+OFFER_MINUTES = 0.3
 _DEAL_FEN = 168_800_00
 _PAGE = 100
 _PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True}
@@ -151,21 +151,30 @@ async def _confirm_handoffs(client: Client, campaign_id: str) -> int:
     )
     posts = [edge["node"] for edge in data["posts"]["edges"]]
     for post in posts:
-        published = await client.send(
-            "POST",
-            f"{client.urls.sandbox}/sandbox/publish-handoff",
-            json={
-                "platform": post["platform"].lower(),
-                "account_handle": post["account"]["handle"],
-                "title": post["handoff"]["title"] or "",
-                "text": post["handoff"]["text"],
-                "media_type": "image",
-            },
-        )
+        published = await publish_by_hand(client, post)
         await client.mutate(
             "confirmHandoff", "Post", "id status", {"id": post["id"], "url": published["url"]}
         )
     return len(posts)
+
+
+async def publish_by_hand(client: Client, post: dict[str, Any]) -> dict[str, Any]:
+    """What was handed to a seller appears on the sandbox's platform; its `url` is the proof.
+
+    `post` has `platform`, `account { handle }` and `handoff { title text }`.
+    """
+    published: dict[str, Any] = await client.send(
+        "POST",
+        f"{client.urls.sandbox}/sandbox/publish-handoff",
+        json={
+            "platform": post["platform"].lower(),
+            "account_handle": post["account"]["handle"],
+            "title": post["handoff"]["title"] or "",
+            "text": post["handoff"]["text"],
+            "media_type": "image",
+        },
+    )
+    return published
 
 
 async def _run_consumers(client: Client, code: str, *, seed: int) -> dict[str, Any]:
