@@ -13,7 +13,8 @@ from shared.ids import typed, uuid7
 from tests.gateway.conftest import key_files, make_token, signing_key
 from tests.gateway.services import Services
 from tests.isolation import report
-from tests.isolation.world import Urls, World, make_site, open_world
+from tests.isolation.site import Urls, make_site
+from tests.isolation.world import World, open_world
 
 __all__ = ["key_files", "make_token", "signing_key"]
 

@@ -9,8 +9,10 @@ from deploy.local.databases import ServiceUrls
 from deploy.local.postgres import PostgresServer
 from tests.isolation import report
 from tests.isolation.brand import Brand
+from tests.isolation.keeping import Kept, keep
 from tests.isolation.planting import plant
-from tests.isolation.world import Site, Urls, World, make_site, open_world
+from tests.isolation.site import Site, Urls, make_site
+from tests.isolation.world import World, open_world
 
 HERE = Path(__file__).parent
 
@@ -34,8 +36,14 @@ async def world(site: Site, urls: Urls, postgres_server: PostgresServer) -> Asyn
 
 
 @pytest.fixture(scope="package")
-async def brands(world: World) -> tuple[Brand, Brand]:
-    return await plant(world, "first"), await plant(world, "second")
+async def kept(world: World) -> Kept:
+    return await keep(world, (await plant(world, "first"), await plant(world, "second")))
+
+
+@pytest.fixture
+async def brands(kept: Kept) -> AsyncIterator[tuple[Brand, Brand]]:
+    yield kept.brands
+    await kept.put_back()
 
 
 @pytest.fixture(params=["first asks", "second asks"] if report.IS_LONG else ["first asks"])

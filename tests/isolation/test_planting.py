@@ -9,10 +9,12 @@ import httpx
 from deploy.local.databases import SERVICES
 from tests.isolation.brand import Brand
 from tests.isolation.filters import filters_removed, without_filters
+from tests.isolation.keeping import Kept
 from tests.isolation.openapi import list_operations, request_of
 from tests.isolation.planting import tables_of
 from tests.isolation.probing import look_for
-from tests.isolation.world import Urls, World, open_applications, reach, with_urls
+from tests.isolation.site import Urls, with_urls
+from tests.isolation.world import World, open_applications, reach
 
 PLAIN = Path(__file__).parent / "plain.txt"
 
@@ -103,3 +105,27 @@ def test_a_filter_is_removed_wherever_it_stands() -> None:
     once = without_filters("where brand_id = $3::UUID")
     assert without_filters(once) == once
     assert without_filters("on a.brand_id = b.brand_id") == "on a.brand_id = b.brand_id"
+
+
+async def test_what_a_test_leaves_behind_is_taken_back(
+    world: World, kept: Kept, brands: tuple[Brand, Brand]
+) -> None:
+    own, other = brands
+    path = f"/imports/units?id={other.ids['import'][0]}"
+    rows = f"code,parent_code,kind,name\n{own.canary}-x,{own.canary}-region-east,store,x\n"
+    answer = await world.send(
+        "account",
+        own.admin,
+        "POST",
+        path,
+        headers={"content-type": "text/csv"},
+        content=rows.encode(),
+    )
+
+    changed = await kept.put_back()
+
+    assert answer.json()["rows_added"] == 1
+    assert {"account.import_run", "account.unit", "account.audit"} <= changed
+    assert await kept.put_back() == set()
+    page = await world.send("account", own.admin, "GET", "/imports")
+    assert look_for(other, page.content) is None

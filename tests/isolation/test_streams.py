@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.schema.live import TOPICS
@@ -49,10 +48,8 @@ async def stream(
     body = {"query": document, "variables": variables}
 
     async def read() -> None:
-        async with (
-            httpx.AsyncClient(timeout=60, trust_env=False) as http,
-            http.stream("POST", f"{world.gateway_url}/graphql", json=body, headers=headers) as got,
-        ):
+        url = f"{world.gateway_url}/graphql"
+        async with world.streams.stream("POST", url, json=body, headers=headers) as got:
             async for line in got.aiter_lines():
                 lines.put_nowait(line.encode())
 

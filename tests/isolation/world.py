@@ -6,12 +6,11 @@ consumer, as relay and consumers would.
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 from unittest import mock
 from uuid import UUID
@@ -20,8 +19,6 @@ import asyncpg
 import httpx
 import uvicorn
 from asgi_lifespan import LifespanManager
-from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,114 +30,28 @@ import gateway.app
 import lead_svc.app
 import lead_svc.consumers
 import lead_svc.webhooks.consumers
-from account_svc.settings import Settings as AccountSettings
 from account_svc.use_cases.incentives import fold_standings
 from content_svc.connectors.http import create_client
-from content_svc.settings import Settings as ContentSettings
 from content_svc.use_cases import campaigns
 from content_svc.worker import timer_handlers
-from deploy.local.databases import SERVICES, Service, ServiceUrls
+from deploy.local.databases import SERVICES, Service
 from deploy.local.process import find_free_port
 from gateway.feed import Feed
 from gateway.settings import Settings as GatewaySettings
-from lead_svc.settings import Settings as LeadSettings
 from shared.access import Principal
 from shared.authentication import issue_service_token
 from shared.clock import now
 from shared.database import Sessions, create_engine, create_sessions
 from shared.envelope import Envelope, of_headers
-from shared.ids import typed
 from shared.inbox import Inbox
 from shared.sealing import open_vault
-from shared.settings import Environment, read_key
+from shared.settings import read_key
 from shared.timers import Due
 from shared.web.serving import KEEP_ALIVE_SECONDS
-from tests.wiring import wire
+from tests.isolation.site import AUDIENCE, ISSUER, Site, Tokens, Urls
 
-ISSUER, AUDIENCE = "https://issuer.test", "kos"
 GATEWAY = "gateway"
 APPLICATIONS = (*SERVICES, GATEWAY)
-
-Urls = Mapping[Service, ServiceUrls]
-
-
-@dataclass(frozen=True)
-class Site:
-    """Settings and keys that the processes of one installation share."""
-
-    account: AccountSettings
-    content: ContentSettings
-    lead: LeadSettings
-    pages_port: int
-    """Of the platform on which sellers publish by hand."""
-    signing_key: RSAKey
-
-    def of(self, service: Service) -> AccountSettings | ContentSettings | LeadSettings:
-        found: AccountSettings | ContentSettings | LeadSettings = getattr(self, service)
-        return found
-
-    @property
-    def secret(self) -> bytes:
-        return read_key(self.account.service_secret_file)
-
-    def token(self, principal: Principal, *, seconds: int = 3600) -> str:
-        """An access token of a person with these rights."""
-        claims: dict[str, Any] = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": principal.actor,
-            "exp": int(time.time()) + seconds,
-            "brand": typed("brand", principal.brand_id),
-            "roles": sorted(principal.roles),
-            "units": [typed("unit", unit_id) for unit_id in principal.unit_ids],
-        }
-        if principal.staff_id is not None:
-            claims["staff"] = typed("staff", principal.staff_id)
-        header = {"alg": "RS256", "typ": "at+jwt", "kid": "test"}
-        return jwt.encode(header, claims, self.signing_key)
-
-
-def make_site(urls: Urls, folder: Path) -> Site:
-    pages_port = find_free_port()
-    signing_key = RSAKey.generate_key(2048, {"kid": "test"})
-    shared = wire(urls["account"], folder)
-    jwks = KeySet([signing_key]).as_dict(private=False)
-    Path(shared["oidc_jwks_file"]).write_text(json.dumps(jwks))
-    settings = {service: {**shared, **_urls(urls[service])} for service in SERVICES}
-    return Site(
-        AccountSettings(**settings["account"]),
-        ContentSettings(
-            **settings["content"],
-            asset_store_url=(folder / "assets").as_uri(),
-            handoff_hosts={"xiaohongshu": [f"127.0.0.1:{pages_port}"]},
-            platform_timeout_seconds=1.0,
-        ),
-        LeadSettings(
-            **settings["lead"],
-            environment=Environment.DEVELOPMENT,
-            intake_database_url=urls["lead"].intake,
-        ),
-        pages_port,
-        signing_key,
-    )
-
-
-def with_urls(site: Site, urls: Urls) -> Site:
-    """The same installation whose api processes log in elsewhere."""
-    return replace(
-        site,
-        account=site.account.model_copy(update={"database_url": urls["account"].app}),
-        content=site.content.model_copy(update={"database_url": urls["content"].app}),
-        lead=site.lead.model_copy(update={"database_url": urls["lead"].app}),
-    )
-
-
-def _urls(urls: ServiceUrls) -> dict[str, str]:
-    return {
-        "database_url": urls.app,
-        "worker_database_url": urls.worker,
-        "relay_database_url": urls.relay,
-    }
 
 
 @dataclass(frozen=True)
@@ -174,19 +85,25 @@ class World:
     apps: Applications
     gateway_url: str
     """Its socket, for streams."""
+    streams: httpx.AsyncClient
+    """Reaches that socket."""
     pages: dict[str, bytes]
     """What the platform shows, by path."""
     sessions: dict[Service, Sessions]
     """Of the workers' roles."""
     consumers: list[ConsumerGroup]
     timers: dict[str, Any]
+    pools: dict[Service, asyncpg.Pool]
+    """Of the superuser."""
+    person_tokens: Tokens
+    service_tokens: Tokens
     announced: dict[UUID, list[Envelope]] = field(default_factory=dict)
     """What the services of a brand have announced."""
     _position: dict[tuple[UUID, Service], int] = field(default_factory=dict)
 
     def authorization(self, principal: Principal) -> dict[str, str]:
         """As the gateway calls a service for this caller."""
-        return {"authorization": f"Bearer {issue_service_token(principal, self.site.secret)}"}
+        return {"authorization": f"Bearer {self.service_tokens.of(principal)}"}
 
     async def send(
         self, application: str, principal: Principal, method: str, path: str, **options: Any
@@ -200,21 +117,18 @@ class World:
         return await self.http[GATEWAY].post(
             "/graphql",
             json={"query": document, "variables": variables or {}},
-            headers={"authorization": f"Bearer {self.site.token(principal)}"},
+            headers={"authorization": f"Bearer {self.person_tokens.of(principal)}"},
         )
 
     def database_url(self, service: Service) -> str:
         """The superuser's."""
-        return f"{self.admin_url.rpartition('/')[0]}/kos_{service}"
+        return database_url(self.admin_url, service)
 
     @asynccontextmanager
     async def database(self, service: Service) -> AsyncIterator[asyncpg.Connection]:
         """As the superuser, past row-level security."""
-        connection = await asyncpg.connect(self.database_url(service))
-        try:
+        async with self.pools[service].acquire() as connection:
             yield connection
-        finally:
-            await connection.close()
 
     async def settle(self, brand_id: UUID) -> None:
         """Deliver what the brand's services announced, until nothing new is announced."""
@@ -254,6 +168,10 @@ class World:
         await self.timers[kind](Due(brand_id, kind, subject_id, now(), 0))
 
 
+def database_url(admin_url: str, service: Service) -> str:
+    return f"{admin_url.rpartition('/')[0]}/kos_{service}"
+
+
 class FeedByHand(Feed):
     """Live without a broker."""
 
@@ -266,7 +184,10 @@ class FeedByHand(Feed):
 async def open_world(site: Site, admin_url: str, urls: Urls) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         sessions: dict[Service, Sessions] = {}
+        pools: dict[Service, asyncpg.Pool] = {}
         for service in SERVICES:
+            pool = asyncpg.create_pool(database_url(admin_url, service), min_size=0, max_size=4)
+            pools[service] = await stack.enter_async_context(pool)
             engine = create_engine(urls[service].worker)
             stack.push_async_callback(engine.dispose)
             sessions[service] = create_sessions(engine)
@@ -281,10 +202,14 @@ async def open_world(site: Site, admin_url: str, urls: Urls) -> AsyncIterator[Wo
             http,
             apps,
             await stack.enter_async_context(serve_on_socket(apps.asgi[GATEWAY])),
+            await stack.enter_async_context(httpx.AsyncClient(timeout=60, trust_env=False)),
             pages,
             sessions=sessions,
             consumers=_consumers(site, sessions),
             timers=timer_handlers(site.content, sessions["content"], platforms),
+            pools=pools,
+            person_tokens=Tokens(site.token),
+            service_tokens=Tokens(partial(issue_service_token, secret=site.secret)),
         )
 
 
