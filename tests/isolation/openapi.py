@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -63,9 +64,10 @@ class Operation:
 READS_BY_POST = {"find", "verify", "check"}
 
 
-def list_operations() -> list[Operation]:
+@cache
+def list_operations() -> tuple[Operation, ...]:
     """Every operation of the three services, in the order of their documents."""
-    found = []
+    found: list[Operation] = []
     for service in SERVICES:
         document = json.loads(document_of(service).read_bytes())
         for path, methods in sorted(document["paths"].items()):
@@ -74,7 +76,7 @@ def list_operations() -> list[Operation]:
                 for method in _METHODS
                 if method in methods
             ]
-    return found
+    return tuple(found)
 
 
 def _operation(document: Json, service: Service, method: str, path: str) -> Operation:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import httpx
 
@@ -132,8 +133,16 @@ class Asker:
             answers[1] = answers[0]
         self.findings.take(name, probe, self.own, self.other, answers)
 
+    @cached_property
+    def _ids(self) -> list[Probe]:
+        return probes_of_ids(self.other)
+
+    @cached_property
+    def _words(self) -> list[Probe]:
+        return probes_of_words(self.other)
+
     def _probes(self, operation: Operation, slot: Slot, request: Request) -> list[Probe]:
-        ids, words = probes_of_ids(self.other), probes_of_words(self.other)
+        ids, words = self._ids, self._words
         if operation.name == "account POST /api-keys/verify":
             # the gateway asks for whose key it is; who holds a key speaks for its brand
             words = [probe for probe in words if probe.kind != "api_key"]

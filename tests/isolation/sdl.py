@@ -249,7 +249,8 @@ DEEP = {
 """What lies deeper than may be asked for with the whole of a row; variables are kinds of ids."""
 
 
-def fields_of(document: str) -> set[str]:
+@cache
+def fields_of(document: str) -> frozenset[str]:
     """`Type.field` of every field that the document asks for."""
     found: set[str] = set()
     types = TypeInfo(sdl())
@@ -261,7 +262,7 @@ def fields_of(document: str) -> set[str]:
                 found.add(f"{parent.name}.{node.name.value}")
 
     visit(parse(document), TypeInfoVisitor(types, Note()))
-    return found
+    return frozenset(found)
 
 
 def call_slot(call: Call) -> Slot:
