@@ -244,39 +244,47 @@ async def listening() -> AsyncIterator[Listener]:
         await server.wait_closed()
 
 
-async def post(url: str, policy: TargetPolicy = PUBLIC_ONLY) -> BaseException | None:
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """One for all, as a worker has it: to make one reads all of the certificates."""
+    async with create_client(PUBLIC_ONLY) as client:
+        yield client
+
+
+async def post(client: httpx.AsyncClient, url: str) -> BaseException | None:
     """What came of it; None if an answer came."""
-    async with create_client(policy) as client:
-        try:
-            await client.post(url, content=b"{}", timeout=2)
-        except (TargetRefused, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            return error
+    try:
+        await client.post(url, content=b"{}", timeout=2)
+    except (TargetRefused, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return error
     return None
 
 
 @pytest.mark.parametrize(("address", "text"), SPELLED)
 async def test_l12_no_spelling_of_an_address_of_ours_is_reached(
-    listener: Listener, address: str, text: str
+    client: httpx.AsyncClient, listener: Listener, address: str, text: str
 ) -> None:
-    error = await post(f"https://{text}:{listener.port}/hook")
+    error = await post(client, f"https://{text}:{listener.port}/hook")
 
     assert isinstance(error, TargetRefused | httpx.InvalidURL), error
     assert listener.connections == 0
 
 
 @pytest.mark.parametrize("host", IPV6)
-async def test_l12_no_ipv6_address_of_ours_is_reached(listener: Listener, host: str) -> None:
-    error = await post(f"https://{host}:{listener.port}/hook")
+async def test_l12_no_ipv6_address_of_ours_is_reached(
+    client: httpx.AsyncClient, listener: Listener, host: str
+) -> None:
+    error = await post(client, f"https://{host}:{listener.port}/hook")
 
     assert isinstance(error, TargetRefused | httpx.InvalidURL), error
     assert listener.connections == 0
 
 
 @pytest.mark.parametrize("url", URLS)
-async def test_l12_no_such_url_is_taken_or_sent_to(url: str) -> None:
+async def test_l12_no_such_url_is_taken_or_sent_to(client: httpx.AsyncClient, url: str) -> None:
     with pytest.raises(TargetRefused):
         check_url(url, PUBLIC_ONLY)
-    assert await post(url) is not None
+    assert await post(client, url) is not None
 
 
 @pytest.mark.parametrize("name", NOT_NAMES)
@@ -287,11 +295,11 @@ def test_l12_what_is_no_host_name_is_refused_when_the_endpoint_is_made(name: str
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_l12_a_name_of_any_form_is_judged_by_what_it_resolves_to(
-    listener: Listener, monkeypatch: pytest.MonkeyPatch, name: str
+    client: httpx.AsyncClient, listener: Listener, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Resolver([["127.0.0.1"]]))
 
-    error = await post(f"https://{name}:{listener.port}/hook")
+    error = await post(client, f"https://{name}:{listener.port}/hook")
 
     assert isinstance(error, TargetRefused | httpx.InvalidURL), error
     assert listener.connections == 0
@@ -299,12 +307,12 @@ async def test_l12_a_name_of_any_form_is_judged_by_what_it_resolves_to(
 
 @pytest.mark.parametrize("answer", ANSWERS)
 async def test_l12_one_address_of_ours_among_the_answers_is_enough(
-    listener: Listener, monkeypatch: pytest.MonkeyPatch, answer: str
+    client: httpx.AsyncClient, listener: Listener, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     resolver = Resolver([ANSWERS[answer]])
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
 
-    error = await post(f"https://scrm.example.com:{listener.port}/hook")
+    error = await post(client, f"https://scrm.example.com:{listener.port}/hook")
 
     assert isinstance(error, TargetRefused), error
     assert listener.connections == 0
@@ -367,11 +375,11 @@ async def test_l12_no_redirect_is_followed(
 
 
 async def test_the_listener_would_count_a_connection(
-    listener: Listener, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(targets, "is_public", lambda _: True)
     monkeypatch.setattr(socket, "getaddrinfo", Resolver([["127.0.0.1"]]))
 
-    await post(f"https://scrm.example.com:{listener.port}/hook")
+    await post(client, f"https://scrm.example.com:{listener.port}/hook")
 
     assert listener.connections == 1
