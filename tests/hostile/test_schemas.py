@@ -14,6 +14,12 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase
 from schemathesis import GenerationMode
+from schemathesis.config import (
+    GenerationConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
@@ -29,6 +35,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module i
 
 EXAMPLES = 40 if report.IS_LONG else 2
 """Requests for each operation and kind of data."""
+
+# Any character that can be sent. By its codec it would be the same ones, found by trying each of a
+# million.
+CONFIG = SchemathesisConfig(
+    projects=ProjectsConfig(default=ProjectConfig(generation=GenerationConfig(codec=None)))
+)
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -64,7 +76,7 @@ class Run:
         self.ask_all(service, json.loads(document_of(service).read_bytes()))
 
     def ask_all(self, service: Service, document: dict[str, Any]) -> None:
-        schema = schemathesis.openapi.from_dict(document)
+        schema = schemathesis.openapi.from_dict(document, config=CONFIG)
         for found in schema.get_all_operations():
             operation: Any = found.ok()  # type: ignore[union-attr]
             for mode in GenerationMode:
