@@ -14,12 +14,13 @@ from functools import partial
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ARRAY, DateTime, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import now
 from shared.database import Sessions
+from shared.gathering import Gathering
 from shared.ids import uuid7
 from shared.tables import TimerRow
 
@@ -30,6 +31,8 @@ _LONGEST_SECONDS = 60
 """A handler that takes longer has failed."""
 _AT_ONCE = 50
 _IDLE_SECONDS = 0.1
+_BUSY_SECONDS = 0.02
+"""Between two claims that found something: few large ones are cheaper than many small ones."""
 _LONGEST_BACKOFF_SECONDS = 300
 
 _NEW = insert(TimerRow)
@@ -40,6 +43,41 @@ _SCHEDULE = _NEW.on_conflict_do_update(
         "generation": TimerRow.generation + 1,
     },
 )
+
+_CLAIM_DUE = text(
+    """
+    update timer set claimed_until = :claimed_until
+    where id in (
+        select id from timer
+        where kind = any(:kinds) and due_at <= :at
+          and (claimed_until is null or claimed_until < :at) and id <> all(:running)
+        order by due_at limit :size for update skip locked)
+    returning id, brand_id, kind, subject_id, due_at, generation, attempt
+    """
+)
+# Waits for no row that somebody is setting anew: whoever holds it may wait for another of these.
+_FINISH = text(
+    """
+    with mine as (
+        select t.id, f.next_at, f.attempt
+        from timer t
+        join unnest(cast(:ids as uuid[]), cast(:generations as bigint[]), :next_at,
+                    cast(:attempts as smallint[])) f (id, generation, next_at, attempt)
+            on t.id = f.id and t.generation = f.generation
+        for update of t skip locked
+    ), over as (
+        delete from timer using mine
+        where timer.id = mine.id and mine.next_at is null
+        returning timer.id
+    ), moved as (
+        update timer set due_at = mine.next_at, claimed_until = null, attempt = mine.attempt
+        from mine
+        where timer.id = mine.id and mine.next_at is not null
+        returning timer.id
+    )
+    select id from over union all select id from moved
+    """
+).bindparams(bindparam("next_at", type_=ARRAY(DateTime(timezone=True))))
 
 log = structlog.get_logger(__name__)
 
@@ -63,17 +101,29 @@ async def schedule(
     session: AsyncSession, brand_id: UUID, kind: str, subject_id: UUID, due_at: datetime
 ) -> None:
     """Set the timer of this kind and subject; an earlier time that is already set is kept."""
+    await schedule_many(session, brand_id, kind, {subject_id: due_at})
+
+
+async def schedule_many(
+    session: AsyncSession, brand_id: UUID, kind: str, due_at: Mapping[UUID, datetime]
+) -> None:
+    """Set the timers of this kind by subject, as `schedule` does each."""
+    if not due_at:
+        return
     await session.execute(
         _SCHEDULE,
-        {
-            "id": uuid7(),
-            "brand_id": brand_id,
-            "kind": kind,
-            "subject_id": subject_id,
-            "due_at": due_at,
-            "generation": 1,
-            "attempt": 0,
-        },
+        [
+            {
+                "id": uuid7(),
+                "brand_id": brand_id,
+                "kind": kind,
+                "subject_id": subject_id,
+                "due_at": at,
+                "generation": 1,
+                "attempt": 0,
+            }
+            for subject_id, at in sorted(due_at.items())
+        ],
     )
 
 
@@ -86,6 +136,24 @@ async def cancel(session: AsyncSession, brand_id: UUID, kind: str, subject_id: U
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A timer that this worker has claimed, as it was then."""
+
+    id: UUID
+    due: Due
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """What a handler said: when the timer is due again, if at all, and how often it failed."""
+
+    timer: _Claimed
+    next_at: datetime | None
+    attempt: int
+
+
 async def run_timers(
     sessions: Sessions, handlers: Mapping[str, TimerHandler], stopping: asyncio.Event
 ) -> None:
@@ -93,6 +161,7 @@ async def run_timers(
 
     A slow handler holds up nothing but its own timer. At the end what runs is finished.
     """
+    finishing: Gathering[None, _Finished, None] = Gathering(partial(_finish, sessions))
     running: dict[UUID, asyncio.Task[None]] = {}
     renewed_at = time.monotonic()
     while not stopping.is_set():
@@ -105,11 +174,12 @@ async def run_timers(
             log.exception("timers_unavailable")
             await asyncio.sleep(random.uniform(0.5, 1.0))
             continue
-        for row in claimed:
-            task = asyncio.create_task(_run(sessions, handlers[row.kind], row), name=row.kind)
-            running[row.id] = task
-            task.add_done_callback(partial(_forget, running, row.id))
-        await asyncio.sleep(0 if claimed else _IDLE_SECONDS)
+        for timer in claimed:
+            work = _run(finishing, handlers[timer.due.kind], timer)
+            task = asyncio.create_task(work, name=timer.due.kind)
+            running[timer.id] = task
+            task.add_done_callback(partial(_forget, running, timer.id))
+        await asyncio.sleep(_BUSY_SECONDS if claimed else _IDLE_SECONDS)
     await asyncio.gather(*running.values())
 
 
@@ -119,30 +189,29 @@ def _forget(
     del running[row_id]
 
 
-async def _claim(sessions: Sessions, kinds: list[str], running: list[UUID]) -> Sequence[TimerRow]:
+async def _claim(sessions: Sessions, kinds: list[str], running: list[UUID]) -> list[_Claimed]:
     if len(running) >= _AT_ONCE:
         return []
     async with sessions.begin() as session:
         at = now()
-        due = (
-            select(TimerRow.id)
-            .where(
-                TimerRow.kind.in_(kinds),
-                TimerRow.due_at <= at,
-                or_(TimerRow.claimed_until.is_(None), TimerRow.claimed_until < at),
-                TimerRow.id.not_in(running),
+        rows = await session.execute(
+            _CLAIM_DUE,
+            {
+                "kinds": kinds,
+                "at": at,
+                "running": running,
+                "size": _AT_ONCE - len(running),
+                "claimed_until": at + _CLAIM,
+            },
+        )
+        return [
+            _Claimed(
+                row.id,
+                Due(row.brand_id, row.kind, row.subject_id, row.due_at, row.attempt),
+                row.generation,
             )
-            .order_by(TimerRow.due_at)
-            .limit(_AT_ONCE - len(running))
-            .with_for_update(skip_locked=True)
-        )
-        claimed = await session.scalars(
-            update(TimerRow)
-            .where(TimerRow.id.in_(due))
-            .values(claimed_until=at + _CLAIM)
-            .returning(TimerRow)
-        )
-        return claimed.all()
+            for row in rows
+        ]
 
 
 async def _renew(sessions: Sessions, running: list[UUID]) -> None:
@@ -160,42 +229,72 @@ async def _renew(sessions: Sessions, running: list[UUID]) -> None:
         )
 
 
-async def _run(sessions: Sessions, handler: TimerHandler, row: TimerRow) -> None:
+async def _run(
+    finishing: Gathering[None, _Finished, None], handler: TimerHandler, timer: _Claimed
+) -> None:
     """Never raises: what could not be noted is run again when the claim has run out."""
-    next_at, attempt = await _ring(handler, row)
+    finished = await _ring(handler, timer)
     try:
-        await _finish(sessions, row, next_at, attempt)
+        await finishing.add(None, finished)
     except Exception:
-        log.exception("timer_not_finished", kind=row.kind, subject_id=str(row.subject_id))
+        due = timer.due
+        log.exception("timer_not_finished", kind=due.kind, subject_id=str(due.subject_id))
 
 
-async def _ring(handler: TimerHandler, row: TimerRow) -> tuple[datetime | None, int]:
+async def _ring(handler: TimerHandler, timer: _Claimed) -> _Finished:
     """Run the handler; when it is due again, and how often it has failed."""
-    due = Due(row.brand_id, row.kind, row.subject_id, row.due_at, row.attempt)
+    due = timer.due
     try:
-        return await asyncio.wait_for(handler(due), _LONGEST_SECONDS), 0
+        return _Finished(timer, await asyncio.wait_for(handler(due), _LONGEST_SECONDS), 0)
     except Exception:
-        log.exception("timer_failed", kind=row.kind, subject_id=str(row.subject_id))
-        attempt = row.attempt + 1
+        log.exception("timer_failed", kind=due.kind, subject_id=str(due.subject_id))
+        attempt = due.attempt + 1
         backoff = min(2**attempt, _LONGEST_BACKOFF_SECONDS) * random.uniform(0.5, 1.0)
-        return now() + timedelta(seconds=backoff), attempt
+        return _Finished(timer, now() + timedelta(seconds=backoff), attempt)
 
 
 async def _finish(
-    sessions: Sessions, row: TimerRow, next_at: datetime | None, attempt: int
-) -> None:
+    sessions: Sessions, _key: None, finished: Sequence[_Finished]
+) -> list[Exception | None]:
     async with sessions.begin() as session:
-        mine = (TimerRow.id == row.id, TimerRow.generation == row.generation)
-        if next_at is None:
-            finished = await session.execute(delete(TimerRow).where(*mine))
+        noted = await session.scalars(
+            _FINISH,
+            {
+                "ids": [each.timer.id for each in finished],
+                "generations": [each.timer.generation for each in finished],
+                "next_at": [each.next_at for each in finished],
+                "attempts": [each.attempt for each in finished],
+            },
+        )
+        done = set(noted)
+    return [
+        None if each.timer.id in done else await _finish_late(sessions, each) for each in finished
+    ]
+
+
+async def _finish_late(sessions: Sessions, finished: _Finished) -> Exception | None:
+    """Finish a timer that was set anew while its handler ran, or is just being set."""
+    try:
+        await _finish_alone(sessions, finished)
+    except Exception as error:
+        return error
+    return None
+
+
+async def _finish_alone(sessions: Sessions, finished: _Finished) -> None:
+    timer = finished.timer
+    async with sessions.begin() as session:
+        mine = (TimerRow.id == timer.id, TimerRow.generation == timer.generation)
+        if finished.next_at is None:
+            ended = await session.execute(delete(TimerRow).where(*mine))
         else:
-            finished = await session.execute(
+            ended = await session.execute(
                 update(TimerRow)
                 .where(*mine)
-                .values(due_at=next_at, claimed_until=None, attempt=attempt)
+                .values(due_at=finished.next_at, claimed_until=None, attempt=finished.attempt)
             )
-        if finished.rowcount == 0:  # type: ignore[attr-defined]
+        if ended.rowcount == 0:  # type: ignore[attr-defined]
             # Scheduled anew while the handler ran: leave it due, give up the claim.
             await session.execute(
-                update(TimerRow).where(TimerRow.id == row.id).values(claimed_until=None)
+                update(TimerRow).where(TimerRow.id == timer.id).values(claimed_until=None)
             )

@@ -139,6 +139,37 @@ async def test_a_timer_set_anew_while_it_rings_rings_again(plumbing: Plumbing) -
     assert await rows(plumbing) == []
 
 
+async def test_a_timer_that_is_just_being_set_anew_holds_up_the_end_of_no_other(
+    plumbing: Plumbing,
+) -> None:
+    subject_id = uuid7()
+    rung: list[UUID] = []
+    both, may_end = asyncio.Event(), asyncio.Event()
+    async with brand_session(plumbing.app, plumbing.brand_id) as session:
+        await timers.schedule_many(
+            session, plumbing.brand_id, KIND, {subject_id: now(), uuid7(): now()}
+        )
+
+    async def ring(due: Due) -> None:
+        rung.append(due.subject_id)
+        if len(rung) == 2:
+            both.set()
+        await may_end.wait()
+
+    running = asyncio.create_task(run_until(plumbing, ring, may_end))
+    await both.wait()
+    async with brand_session(plumbing.app, plumbing.brand_id) as session:
+        await timers.schedule(session, plumbing.brand_id, KIND, subject_id, now())
+        may_end.set()
+        async with asyncio.timeout(3):
+            while len(await rows(plumbing)) == 2:
+                await asyncio.sleep(0.05)
+    await running
+
+    assert rung[2:] == [subject_id]
+    assert await rows(plumbing) == []
+
+
 @pytest.mark.parametrize("later", [True, False])
 async def test_of_two_times_the_earlier_stands(plumbing: Plumbing, later: bool) -> None:
     subject_id = uuid7()

@@ -27,6 +27,8 @@ class Job:
     handle: str
     title: str
     text: str
+    platform_post_id: str | None
+    """What the platform named the post in an earlier attempt: it is in review."""
     progress: Mapping[str, Any]
     """What earlier attempts remembered: with anything in it, look up before repeating a call."""
     remember: Callable[[dict[str, Any]], Awaitable[None]]

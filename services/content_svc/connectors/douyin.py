@@ -54,24 +54,22 @@ class Douyin:
     abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.PUBLISH, Ability.READ_METRICS})
 
     async def publish(self, job: Job) -> Outcome:
-        item_id = job.progress.get("item_id")
-        if item_id is None:
-            video_id = job.progress.get("video_id")
-            if video_id is not None:
-                # An earlier attempt may have created the item before its answer was lost.
-                item_id = await self._find_item(job, video_id)
-            else:
-                video_id = await self._upload(job)
-                if video_id is None:
-                    return Refused("media_missing")
-            if item_id is None:
-                # Committed first, so that whoever goes on after us can look the item up; it also
-                # stops us here if our claim is lost.
-                await job.remember({"video_id": video_id})
-                item_id = await self._create(job, video_id)
-            await job.remember({"item_id": item_id})
-            return InReview(item_id)
-        return await self._review(job, item_id)
+        if job.platform_post_id is not None:
+            return await self._review(job, job.platform_post_id)
+        video_id = job.progress.get("video_id")
+        if video_id is not None:
+            # An earlier attempt may have created the item before its answer was lost.
+            item_id = await self._find_item(job, video_id)
+            if item_id is not None:
+                return InReview(item_id)
+        else:
+            video_id = await self._upload(job)
+            if video_id is None:
+                return Refused("media_missing")
+        # Committed first, so that whoever goes on after us can look the item up; it also stops us
+        # here if our claim is lost.
+        await job.remember({"video_id": video_id})
+        return InReview(await self._create(job, video_id))
 
     async def read(self, subject: Subject) -> Reading:
         data = await self._call(

@@ -1,11 +1,13 @@
 """Access tokens of platform authorisations: read from the vault, renewed by one holder at a time.
 
+Callers that ask at the same time share one read of the database.
+
 The holder is who set the lease on the row; others wait for its result. The new token is stored
 before anyone uses it, so that a holder that dies after the call loses at most one token.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +22,7 @@ from content_svc.repository import authorizations
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events.account import Platform
+from shared.gathering import Gathering
 from shared.ids import uuid7
 from shared.sealing import Vault, seal, unseal
 
@@ -61,12 +64,16 @@ Refresh = Callable[[Grant], Awaitable[Renewed]]
 """Asks the platform for a new token; raises Rejected when it wants a new authorisation."""
 
 
-@dataclass(frozen=True, slots=True)
 class TokenBook:
-    """The authorisations of all brands, through the worker's database role."""
+    """The authorisations of all brands, through the worker's database role.
 
-    sessions: Sessions
-    vault: Vault
+    Nothing is kept in memory: an authorisation that is withdrawn is never used again.
+    """
+
+    def __init__(self, sessions: Sessions, vault: Vault) -> None:
+        self.sessions = sessions
+        self.vault = vault
+        self._reads = Gathering(self._read)
 
     async def grant(
         self,
@@ -81,15 +88,18 @@ class TokenBook:
 
         Raises Rejected(authorization_missing | authorization_expired) and TryLater.
         """
-        async with brand_session(self.sessions, brand_id) as session:
-            # Nearly always alive: callers who only read it do not wait for each other.
-            row = await _find_active(session, brand_id, platform, account_id)
-            if _is_living(row) and row.token_version != refused_version:
-                return await self._open(session, row)
+        # Nearly always alive: callers who only read it do not wait for each other.
+        living = await self._reads.add((brand_id, platform), account_id)
+        if living is not None and living.version != refused_version:
+            return living
         for _ in range(_WAITS):
             lease_id = uuid7()
             async with brand_session(self.sessions, brand_id) as session:
-                row = await _find_active(session, brand_id, platform, account_id, for_update=True)
+                row = _active(
+                    await authorizations.find_authorization(
+                        session, brand_id, platform, account_id, for_update=True
+                    )
+                )
                 grant = await self._open(session, row)
                 if _is_living(row) and row.token_version != refused_version:
                     return grant
@@ -101,6 +111,25 @@ class TokenBook:
                 return await self._renew(brand_id, grant, lease_id, refresh)
             await asyncio.sleep(_WAIT_SECONDS)
         raise TryLater("token_busy")
+
+    async def _read(
+        self, key: tuple[UUID, Platform], account_ids: Sequence[UUID | None]
+    ) -> list[Grant | Exception | None]:
+        """A grant per account, None where its token has ended."""
+        brand_id, platform = key
+        async with brand_session(self.sessions, brand_id) as session:
+            found = await authorizations.list_authorizations(
+                session, brand_id, platform, account_ids
+            )
+            data_keys = await self.vault.keys(session, brand_id, [row.id for row in found.values()])
+        grants: dict[UUID | None, Grant | Exception | None] = {}
+        for account_id in account_ids:
+            try:
+                row = _active(found.get(account_id))
+                grants[account_id] = _open(row, data_keys) if _is_living(row) else None
+            except Rejected as refusal:
+                grants[account_id] = refusal
+        return [grants[account_id] for account_id in account_ids]
 
     async def _renew(self, brand_id: UUID, grant: Grant, lease_id: UUID, refresh: Refresh) -> Grant:
         try:
@@ -144,24 +173,17 @@ class TokenBook:
         row.token_version += 1
 
     async def _open(self, session: AsyncSession, row: Authorization) -> Grant:
-        keys = await self.vault.keys(session, row.brand_id, [row.id])
-        if row.id not in keys:
-            raise Rejected(MISSING)
-        plain = unseal(keys[row.id], row.credentials, row.brand_id, row.id, _FIELD)
-        return Grant(row.id, row.token_version, row.settings, orjson.loads(plain))
+        return _open(row, await self.vault.keys(session, row.brand_id, [row.id]))
 
 
-async def _find_active(
-    session: AsyncSession,
-    brand_id: UUID,
-    platform: Platform,
-    account_id: UUID | None,
-    *,
-    for_update: bool = False,
-) -> Authorization:
-    row = await authorizations.find_authorization(
-        session, brand_id, platform, account_id, for_update=for_update
-    )
+def _open(row: Authorization, data_keys: Mapping[UUID, bytes]) -> Grant:
+    if row.id not in data_keys:
+        raise Rejected(MISSING)
+    plain = unseal(data_keys[row.id], row.credentials, row.brand_id, row.id, _FIELD)
+    return Grant(row.id, row.token_version, row.settings, orjson.loads(plain))
+
+
+def _active(row: Authorization | None) -> Authorization:
     if row is None:
         raise Rejected(MISSING)
     if row.status is not AuthorizationStatus.ACTIVE:

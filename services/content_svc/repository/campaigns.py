@@ -6,12 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.errors import CampaignCodeTaken, CampaignNotFound, DraftNotFound
-from content_svc.models import AccountEntry, Campaign, CampaignPlace, Draft, Post, PostStatus
+from content_svc.models import (
+    AccountEntry,
+    Campaign,
+    CampaignPlace,
+    CampaignStatus,
+    Draft,
+    Post,
+    PostStatus,
+)
 from shared.events.account import Platform
 
 _DIRECTORY = """account_directory a
@@ -103,6 +111,11 @@ returning id, account_id, version
 """
 
 
+_STATUS = select(Campaign.status).where(
+    Campaign.brand_id == bindparam("brand_id"), Campaign.id == bindparam("campaign_id")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Unwritten:
     """A place without a draft, with what the directory knows of its account."""
@@ -148,6 +161,13 @@ async def get_campaign(session: AsyncSession, brand_id: UUID, campaign_id: UUID)
     if campaign is None:
         raise CampaignNotFound("no such campaign", field="/campaign_id")
     return campaign
+
+
+async def get_status(session: AsyncSession, brand_id: UUID, campaign_id: UUID) -> CampaignStatus:
+    status = await session.scalar(_STATUS, {"brand_id": brand_id, "campaign_id": campaign_id})
+    if status is None:
+        raise CampaignNotFound("no such campaign", field="/campaign_id")
+    return status
 
 
 async def count_targets(session: AsyncSession, campaign: Campaign) -> dict[str, int]:

@@ -3,11 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ARRAY,
+    TextClause,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.errors import PostNotFound
@@ -75,22 +86,86 @@ returning post.id
 """
 
 
+# Whoever still holds the claim may add to what is remembered.
+_REMEMBER = text(
+    """
+    update post set progress = post.progress || f.facts
+    from unnest(cast(:ids as uuid[]), cast(:claims as text[]), :facts) f (id, claim, facts)
+    where post.brand_id = :brand_id and post.id = f.id
+      and post.status = 'dispatching' and post.progress ->> 'claim' = f.claim
+    returning post.id
+    """
+).bindparams(bindparam("facts", type_=ARRAY(JSONB)))
+
+# Statements of every post are put together once: for a short one that costs as much as to run it.
+_IDS = any_(bindparam("ids", type_=ARRAY(Uuid)))
+_CLAIMED = (
+    select(
+        Post.id,
+        Post.account_id,
+        Post.platform,
+        Post.status,
+        Post.progress,
+        Post.platform_post_id,
+        Post.url,
+        Post.published_at,
+        Draft.title,
+        Draft.text,
+        Draft.asset_ids,
+        AccountEntry.handle,
+        AccountEntry.status.label("account_status"),
+    )
+    .join(Draft, (Draft.brand_id == Post.brand_id) & (Draft.id == Post.draft_id))
+    .join(
+        AccountEntry,
+        (AccountEntry.brand_id == Post.brand_id) & (AccountEntry.account_id == Post.account_id),
+    )
+    .where(Post.brand_id == bindparam("brand_id"), Post.id == _IDS)
+)
+_FOR_UPDATE = (
+    select(Post)
+    .where(Post.brand_id == bindparam("brand_id"), Post.id == _IDS)
+    .order_by(Post.id)
+    .with_for_update()
+)
+
+
+@cache
+def _prepare(statement: str, of: str) -> TextClause:
+    return text(statement.replace("{campaign}", of))
+
+
 def _of_campaign(statement: str, campaign_id: UUID | None) -> TextClause:
     """The statement for a campaign's posts, or for those of none; either can use the index."""
-    of = "is null" if campaign_id is None else "= cast(:campaign_id as uuid)"
-    return text(statement.replace("{campaign}", of))
+    return _prepare(statement, "is null" if campaign_id is None else "= cast(:campaign_id as uuid)")
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A post to dispatch, with what the connector needs of its draft and account."""
+    """A post to dispatch or to measure, with what a connector needs of its draft and account."""
 
-    post: Post
+    id: UUID
+    account_id: UUID
+    platform: Platform
+    status: PostStatus
+    progress: dict[str, Any]
+    platform_post_id: str | None
+    url: str | None
+    published_at: datetime | None
     title: str
     text: str
     handle: str
     is_account_active: bool
     asset_ids: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a connector wants remembered of the post that its claim holds."""
+
+    post_id: UUID
+    claim: UUID
+    facts: dict[str, Any]
 
 
 async def get_post_for_update(session: AsyncSession, brand_id: UUID, post_id: UUID) -> Post:
@@ -100,6 +175,13 @@ async def get_post_for_update(session: AsyncSession, brand_id: UUID, post_id: UU
     if post is None:
         raise PostNotFound("no such post")
     return post
+
+
+async def list_for_update(
+    session: AsyncSession, brand_id: UUID, post_ids: Sequence[UUID]
+) -> dict[UUID, Post]:
+    rows = await session.scalars(_FOR_UPDATE, {"brand_id": brand_id, "ids": list(post_ids)})
+    return {row.id: row for row in rows}
 
 
 async def find_post_by_platform_id(
@@ -203,25 +285,24 @@ async def claim_due(
 async def list_claimed(
     session: AsyncSession, brand_id: UUID, post_ids: Sequence[UUID]
 ) -> list[Claimed]:
-    rows = await session.execute(
-        select(Post, Draft, AccountEntry)
-        .join(Draft, (Draft.brand_id == Post.brand_id) & (Draft.id == Post.draft_id))
-        .join(
-            AccountEntry,
-            (AccountEntry.brand_id == Post.brand_id) & (AccountEntry.account_id == Post.account_id),
-        )
-        .where(Post.brand_id == brand_id, Post.id.in_(post_ids))
-    )
+    rows = await session.execute(_CLAIMED, {"brand_id": brand_id, "ids": list(post_ids)})
     return [
         Claimed(
-            post=post,
-            title=draft.title,
-            text=draft.text,
-            handle=account.handle,
-            is_account_active=account.status == "active",
-            asset_ids=draft.asset_ids,
+            id=row.id,
+            account_id=row.account_id,
+            platform=row.platform,
+            status=row.status,
+            progress=row.progress,
+            platform_post_id=row.platform_post_id,
+            url=row.url,
+            published_at=row.published_at,
+            title=row.title,
+            text=row.text,
+            handle=row.handle,
+            is_account_active=row.account_status == "active",
+            asset_ids=row.asset_ids,
         )
-        for post, draft, account in rows
+        for row in rows
     ]
 
 
@@ -293,43 +374,49 @@ async def count_drafts_by_status(
 
 
 async def remember_progress(
-    session: AsyncSession, brand_id: UUID, post_id: UUID, claim: UUID, facts: dict[str, Any]
-) -> bool:
-    """Add `facts` to the progress of a post that `claim` still holds; False if it does not."""
-    changed = await session.scalar(
-        update(Post)
-        .where(
-            Post.brand_id == brand_id,
-            Post.id == post_id,
-            Post.status == PostStatus.DISPATCHING,
-            Post.progress["claim"].astext == str(claim),
-        )
-        .values(progress=Post.progress.op("||")(facts))
-        .returning(Post.id)
+    session: AsyncSession, brand_id: UUID, items: Sequence[Facts]
+) -> set[UUID]:
+    """Add facts to the progress of the posts whose claims still hold; their ids."""
+    held = await session.scalars(
+        _REMEMBER,
+        {
+            "brand_id": brand_id,
+            "ids": [item.post_id for item in items],
+            "claims": [str(item.claim) for item in items],
+            "facts": [item.facts for item in items],
+        },
     )
-    return changed is not None
+    return set(held)
 
 
-async def add_metric(session: AsyncSession, metric: PostMetric) -> None:
-    """Keep a report; a repeat for the same time keeps the greater of each figure.
+_METRIC_COLUMNS = [column.name for column in PostMetric.__table__.columns]
+_NEW_METRIC = insert(PostMetric)
+_ADD_METRIC = {
+    is_correction: _NEW_METRIC.on_conflict_do_update(
+        index_elements=["brand_id", "post_id", "measured_at"],
+        set_={
+            **{
+                name: _NEW_METRIC.excluded[name]
+                if is_correction
+                else func.greatest(getattr(PostMetric, name), _NEW_METRIC.excluded[name])
+                for name in FIGURES
+            },
+            "is_correction": or_(PostMetric.is_correction, _NEW_METRIC.excluded["is_correction"]),
+        },
+    )
+    for is_correction in (True, False)
+}
+
+
+async def add_metrics(
+    session: AsyncSession, metrics: Sequence[PostMetric], *, is_correction: bool
+) -> None:
+    """Keep reports; a repeat for the same time keeps the greater of each figure.
 
     A correction replaces what was reported for its time.
     """
-    values = {column.name: getattr(metric, column.name) for column in PostMetric.__table__.columns}
-    statement = insert(PostMetric).values(values)
-    excluded = statement.excluded
-    kept = {
-        name: excluded[name]
-        if metric.is_correction
-        else func.greatest(getattr(PostMetric, name), excluded[name])
-        for name in FIGURES
-    }
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["brand_id", "post_id", "measured_at"],
-            set_={
-                **kept,
-                "is_correction": or_(PostMetric.is_correction, excluded["is_correction"]),
-            },
+    if metrics:
+        await session.execute(
+            _ADD_METRIC[is_correction],
+            [{name: getattr(metric, name) for name in _METRIC_COLUMNS} for metric in metrics],
         )
-    )

@@ -9,10 +9,10 @@ what the earlier attempt did before it repeats anything.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +33,7 @@ from content_svc.connectors import (
 )
 from content_svc.models import OPEN, AssetKind, Campaign, CampaignStatus, Post, PostStatus
 from content_svc.repository import campaigns, library, posts
-from content_svc.repository.posts import Claimed
+from content_svc.repository.posts import Claimed, Facts
 from content_svc.settings import Settings
 from content_svc.use_cases import measuring, rechecking
 from shared import outbox, timers
@@ -47,6 +47,7 @@ from shared.events.content import (
     PostHandedOff,
     PostPublished,
 )
+from shared.gathering import Gathering
 from shared.ids import uuid7
 from shared.timers import Due
 
@@ -70,237 +71,253 @@ class ClaimLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Dispatcher:
-    """The worker's timer handler; `due.subject_id` is a campaign, or the brand for other posts."""
+class Result:
+    """What came of an attempt at a post."""
 
-    sessions: Sessions
-    connectors: Mapping[Platform, Connector]
-    """Platforms with a publishing interface; all others are handed off."""
-    store: ObjectStore
-    settings: Settings
-    calls: asyncio.Semaphore
-    """Bounds the calls of all campaigns together."""
+    post_id: UUID
+    claim: UUID
+    outcome: Outcome | TryLater
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transaction of the dispatcher did, and the posts that it claimed."""
+
+    claim: UUID
+    claimed: Sequence[Claimed]
+    handed: int
+    missed: int
+
+
+class Film:
+    """The last film that was loaded: the posts of a campaign share it."""
+
+    def __init__(self, sessions: Sessions, store: ObjectStore, brand_id: UUID) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._brand_id = brand_id
+        self._lock = asyncio.Lock()
+        self._of: Sequence[UUID] = ()
+        self._film: bytes | None = None
+
+    async def load(self, asset_ids: Sequence[UUID]) -> bytes | None:
+        async with self._lock:
+            if self._of != asset_ids:
+                self._film = await self._read(asset_ids)
+                self._of = asset_ids
+            return self._film
+
+    async def _read(self, asset_ids: Sequence[UUID]) -> bytes | None:
+        async with brand_session(self._sessions, self._brand_id) as session:
+            assets = await library.list_assets(session, self._brand_id, asset_ids)
+        for asset in assets:
+            if asset.kind is AssetKind.VIDEO:
+                found = await self._store.get_async(asset.path)
+                return bytes(await found.bytes_async())
+        return None
+
+
+class Dispatcher:
+    """The worker's timer handler; `due.subject_id` is a campaign, or the brand for other posts.
+
+    What many attempts remember or come to at the same time is written in one transaction.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        connectors: Mapping[Platform, Connector],
+        store: ObjectStore,
+        settings: Settings,
+        calls: asyncio.Semaphore,
+    ) -> None:
+        """`connectors` are of the platforms with a publishing interface; all others are handed off.
+
+        `calls` bounds the calls of all campaigns together.
+        """
+        self._sessions = sessions
+        self._connectors = connectors
+        self._by_api = list(connectors)
+        self._store = store
+        self._settings = settings
+        self._calls = calls
+        self._remembered = Gathering(self._remember)
+        self._results = Gathering(self._record)
 
     async def dispatch(self, due: Due) -> datetime | None:
         brand_id = due.brand_id
         campaign_id = None if due.subject_id == brand_id else due.subject_id
         # The last look before release: the rules may be newer than the check.
         ends_at = now() + timedelta(seconds=_WORK_SECONDS)
-        if await rechecking.recheck_step(self.sessions, brand_id, until=ends_at):
+        if await rechecking.recheck_step(self._sessions, brand_id, until=ends_at):
             return now()
         until = time.monotonic() + _WORK_SECONDS
+        film = Film(self._sessions, self._store, brand_id)
         running: set[asyncio.Task[None]] = set()
         try:
             while time.monotonic() < until:
-                statuses = await self._statuses(brand_id, campaign_id)
-                handed = await self._hand_off(brand_id, campaign_id, statuses)
-                missed = await self._miss_deadlines(brand_id, campaign_id)
-                free = self.settings.dispatch_concurrency - len(running)
-                running |= await self._call_platforms(brand_id, campaign_id, statuses, size=free)
+                free = self._settings.dispatch_concurrency - len(running)
+                step = await self._step(brand_id, campaign_id, size=free)
+                running |= {
+                    asyncio.create_task(self._bring_out(brand_id, post, step.claim, film))
+                    for post in step.claimed
+                }
                 if running:
                     # A slow call holds up no other, and one claim is for several posts.
                     await _wait_until(running, at_most=len(running) // 2)
-                elif not handed and not missed:
+                elif not step.handed and not step.missed:
                     return await self._rest(brand_id, campaign_id)
         finally:
             await asyncio.gather(*running)
         return now()
 
-    async def _statuses(self, brand_id: UUID, campaign_id: UUID | None) -> tuple[PostStatus, ...]:
-        """Which posts may go on now: a campaign that does not run finishes only what it began."""
-        if campaign_id is not None:
-            async with brand_session(self.sessions, brand_id) as session:
-                campaign = await campaigns.get_campaign(session, brand_id, campaign_id)
-                if campaign.status not in (CampaignStatus.PLANNING, CampaignStatus.RUNNING):
-                    return (PostStatus.DISPATCHING,)
-        return (PostStatus.SCHEDULED, PostStatus.DISPATCHING)
-
-    async def _hand_off(
-        self, brand_id: UUID, campaign_id: UUID | None, statuses: Sequence[PostStatus]
-    ) -> int:
-        if PostStatus.SCHEDULED not in statuses:
-            return 0
-        at = now()
-        deadline = at + timedelta(minutes=self.settings.handoff_minutes)
-        async with brand_session(self.sessions, brand_id) as session:
-            rows = await posts.hand_off_due(
-                session,
-                brand_id,
-                campaign_id,
-                at=at,
-                deadline=deadline,
-                by_api=list(self.connectors),
-                size=HAND_OFF_SIZE,
-            )
-            events: list[tuple[Event, int]] = []
-            for row in rows:
-                about = _about(row.id, row.account_id, campaign_id)
-                event: Event
-                if row.status == PostStatus.HANDED_OFF:
-                    event = PostHandedOff(**about, staff_id=row.staff_id, deadline_at=deadline)
-                else:
-                    event = PostFailed(**about, reason="account_not_active")
-                events.append((event, row.version))
-            await outbox.add_many(session, brand_id, events)
-        return len(rows)
-
-    async def _miss_deadlines(self, brand_id: UUID, campaign_id: UUID | None) -> int:
-        async with brand_session(self.sessions, brand_id) as session:
-            rows = await posts.miss_deadlines(
-                session, brand_id, campaign_id, at=now(), size=HAND_OFF_SIZE
-            )
-            await outbox.add_many(
-                session,
-                brand_id,
-                (
-                    (
-                        PostFailed(
-                            **_about(row.id, row.account_id, campaign_id),
-                            reason="handoff_missed",
-                        ),
-                        row.version,
-                    )
-                    for row in rows
-                ),
-            )
-        return len(rows)
-
-    async def _call_platforms(
-        self,
-        brand_id: UUID,
-        campaign_id: UUID | None,
-        statuses: Sequence[PostStatus],
-        *,
-        size: int,
-    ) -> set[asyncio.Task[None]]:
-        """Claim up to `size` due posts and start to bring them out."""
+    async def _step(self, brand_id: UUID, campaign_id: UUID | None, *, size: int) -> Step:
+        """Hand off what is due, fail what was missed, claim up to `size` posts to bring out."""
         claim = uuid7()
-        async with brand_session(self.sessions, brand_id) as session:
+        async with brand_session(self._sessions, brand_id) as session:
+            statuses = await _statuses(session, brand_id, campaign_id)
+            handed = 0
+            if PostStatus.SCHEDULED in statuses:
+                handed = await self._hand_off(session, brand_id, campaign_id)
+            missed = await _miss_deadlines(session, brand_id, campaign_id)
+            # Last: until the end of the transaction the brand's other campaigns wait for it.
             at = now()
             post_ids = await posts.claim_due(
                 session,
                 brand_id,
                 campaign_id,
                 at=at,
-                lease_until=at + timedelta(seconds=self.settings.dispatch_lease_seconds),
+                lease_until=at + timedelta(seconds=self._settings.dispatch_lease_seconds),
                 claim=claim,
-                by_api=list(self.connectors),
+                by_api=self._by_api,
                 statuses=statuses,
                 size=size,
             )
-        if not post_ids:
-            return set()
-        async with brand_session(self.sessions, brand_id) as session:
-            claimed = await posts.list_claimed(session, brand_id, post_ids)
-        return {asyncio.create_task(self._bring_out(item, claim)) for item in claimed}
+            claimed = await posts.list_claimed(session, brand_id, post_ids) if post_ids else []
+        return Step(claim, claimed, handed, missed)
 
-    async def _bring_out(self, item: Claimed, claim: UUID) -> None:
-        post = item.post
-        if not item.is_account_active and not _was_begun(post):
-            await self._record(post, claim, Refused("account_not_active"))
+    async def _hand_off(
+        self, session: AsyncSession, brand_id: UUID, campaign_id: UUID | None
+    ) -> int:
+        at = now()
+        deadline = at + timedelta(minutes=self._settings.handoff_minutes)
+        rows = await posts.hand_off_due(
+            session,
+            brand_id,
+            campaign_id,
+            at=at,
+            deadline=deadline,
+            by_api=self._by_api,
+            size=HAND_OFF_SIZE,
+        )
+        events: list[tuple[Event, int]] = []
+        for row in rows:
+            about = _about(row.id, row.account_id, campaign_id)
+            event: Event
+            if row.status == PostStatus.HANDED_OFF:
+                event = PostHandedOff(**about, staff_id=row.staff_id, deadline_at=deadline)
+            else:
+                event = PostFailed(**about, reason="account_not_active")
+            events.append((event, row.version))
+        await outbox.add_many(session, brand_id, events)
+        return len(rows)
+
+    async def _bring_out(self, brand_id: UUID, post: Claimed, claim: UUID, film: Film) -> None:
+        if not post.is_account_active and not _was_begun(post):
+            await self._note(brand_id, post, claim, Refused("account_not_active"))
             return
-        async with self.calls:
+        async with self._calls:
+            outcome: Outcome | TryLater
             try:
-                outcome = await self.connectors[post.platform].publish(self._job(item, claim))
+                job = self._job(brand_id, post, claim, film)
+                outcome = await self._connectors[post.platform].publish(job)
             except TryLater as problem:
-                await self._put_off(post, claim, problem)
+                log.warning(
+                    "try_later",
+                    platform=post.platform,
+                    subject_id=str(post.id),
+                    reason=problem.reason,
+                )
+                outcome = problem
             except Rejected as refusal:
-                await self._record(post, claim, Refused(refusal.reason))
+                outcome = Refused(refusal.reason)
             except ClaimLost:
                 log.warning("claim_lost", subject_id=str(post.id))
-            else:
-                await self._record(post, claim, outcome)
+                return
+            await self._note(brand_id, post, claim, outcome)
 
-    def _job(self, item: Claimed, claim: UUID) -> Job:
-        post = item.post
-
+    def _job(self, brand_id: UUID, post: Claimed, claim: UUID, film: Film) -> Job:
         async def remember(facts: dict[str, Any]) -> None:
-            async with brand_session(self.sessions, post.brand_id) as session:
-                if not await posts.remember_progress(session, post.brand_id, post.id, claim, facts):
-                    raise ClaimLost
+            await self._remembered.add(brand_id, Facts(post.id, claim, facts))
 
         async def list_taken(ids: Sequence[str]) -> set[str]:
-            async with brand_session(self.sessions, post.brand_id) as session:
-                return await posts.list_taken(session, post.brand_id, post.platform, ids)
+            async with brand_session(self._sessions, brand_id) as session:
+                return await posts.list_taken(session, brand_id, post.platform, ids)
 
         return Job(
-            brand_id=post.brand_id,
+            brand_id=brand_id,
             post_id=post.id,
             account_id=post.account_id,
             platform=post.platform,
-            handle=item.handle,
-            title=item.title,
-            text=item.text,
+            handle=post.handle,
+            title=post.title,
+            text=post.text,
+            platform_post_id=post.platform_post_id,
             progress=post.progress,
             remember=remember,
             list_taken=list_taken,
-            load_video=self._video_loader(post.brand_id, item.asset_ids),
+            load_video=partial(film.load, post.asset_ids),
         )
 
-    def _video_loader(
-        self, brand_id: UUID, asset_ids: Sequence[UUID]
-    ) -> Callable[[], Awaitable[bytes | None]]:
-        async def load() -> bytes | None:
-            async with brand_session(self.sessions, brand_id) as session:
-                assets = await library.list_assets(session, brand_id, asset_ids)
-            for asset in assets:
-                if asset.kind is AssetKind.VIDEO:
-                    found = await self.store.get_async(asset.path)
-                    return bytes(await found.bytes_async())
-            return None
+    async def _remember(self, brand_id: UUID, items: Sequence[Facts]) -> list[Exception | None]:
+        async with brand_session(self._sessions, brand_id) as session:
+            held = await posts.remember_progress(session, brand_id, items)
+        return [None if item.post_id in held else ClaimLost() for item in items]
 
-        return load
-
-    async def _record(self, post: Post, claim: UUID, outcome: Outcome) -> None:
+    async def _note(
+        self, brand_id: UUID, post: Claimed, claim: UUID, outcome: Outcome | TryLater
+    ) -> None:
         OUTCOMES.labels(post.platform, type(outcome).__name__.lower()).inc()
-        async with self._held(post, claim) as (session, row):
-            if row is None:
-                return
-            if isinstance(outcome, Published):
-                await publish(session, row, outcome, self.settings)
-            elif isinstance(outcome, InReview):
-                row.platform_post_id = outcome.platform_post_id
-                row.attempts = 0
-                row.next_at = now() + timedelta(seconds=self.settings.review_poll_seconds)
-            else:
-                fail(session, row, outcome.reason)
+        await self._results.add(brand_id, Result(post.id, claim, outcome))
 
-    async def _put_off(self, post: Post, claim: UUID, problem: TryLater) -> None:
-        OUTCOMES.labels(post.platform, "trylater").inc()
-        log.warning(
-            "try_later", platform=post.platform, subject_id=str(post.id), reason=problem.reason
-        )
-        async with self._held(post, claim) as (session, row):
-            if row is None:
-                return
-            row.attempts += 1
-            if row.attempts >= LARGEST_ATTEMPTS:
-                fail(session, row, f"gave_up: {problem.reason}")
-                return
+    async def _record(self, brand_id: UUID, results: Sequence[Result]) -> list[None]:
+        async with brand_session(self._sessions, brand_id) as session:
+            rows = await posts.list_for_update(
+                session, brand_id, [result.post_id for result in results]
+            )
+            published: list[tuple[Post, Published]] = []
+            for result in results:
+                row, outcome = rows[result.post_id], result.outcome
+                if not _is_held(row, result.claim):
+                    log.warning("claim_lost", subject_id=str(row.id))
+                elif isinstance(outcome, Published):
+                    published.append((row, outcome))
+                elif isinstance(outcome, InReview):
+                    row.platform_post_id = outcome.platform_post_id
+                    row.attempts = 0
+                    row.next_at = now() + timedelta(seconds=self._settings.review_poll_seconds)
+                elif isinstance(outcome, Refused):
+                    fail(session, row, outcome.reason)
+                else:
+                    self._put_off(session, row, outcome)
+            await publish_many(session, brand_id, published, self._settings)
+        return [None] * len(results)
+
+    def _put_off(self, session: AsyncSession, row: Post, problem: TryLater) -> None:
+        row.attempts += 1
+        if row.attempts >= LARGEST_ATTEMPTS:
+            fail(session, row, f"gave_up: {problem.reason}")
+        else:
             row.next_at = now() + (problem.after or self._backoff(row.attempts))
 
-    @asynccontextmanager
-    async def _held(
-        self, post: Post, claim: UUID
-    ) -> AsyncIterator[tuple[AsyncSession, Post | None]]:
-        """A transaction with the post locked, or with None when the claim no longer holds."""
-        async with brand_session(self.sessions, post.brand_id) as session:
-            row = await posts.get_post_for_update(session, post.brand_id, post.id)
-            is_held = row.status is PostStatus.DISPATCHING and row.progress.get("claim") == str(
-                claim
-            )
-            if not is_held:
-                log.warning("claim_lost", subject_id=str(post.id))
-            yield session, row if is_held else None
-
     def _backoff(self, attempt: int) -> timedelta:
-        first = self.settings.dispatch_backoff_seconds
+        first = self._settings.dispatch_backoff_seconds
         ceiling = min(first * 2.0 ** (attempt - 1), _LONGEST_BACKOFF_SECONDS)
         return timedelta(seconds=ceiling * random.uniform(0.5, 1.0))
 
     async def _rest(self, brand_id: UUID, campaign_id: UUID | None) -> datetime | None:
         """When to look again; completes a campaign that has nothing open any more."""
-        async with brand_session(self.sessions, brand_id) as session:
+        async with brand_session(self._sessions, brand_id) as session:
             soon = now() + _SHORTEST_PAUSE
             if campaign_id is None:
                 next_at = await posts.find_next_at(session, brand_id, None)
@@ -315,6 +332,28 @@ class Dispatcher:
                 # Resuming, or the end of the planning, sets the timer again.
                 return None
             return await _complete(session, campaign)
+
+
+async def _statuses(
+    session: AsyncSession, brand_id: UUID, campaign_id: UUID | None
+) -> tuple[PostStatus, ...]:
+    """Which posts may go on now: a campaign that does not run finishes only what it began."""
+    if campaign_id is not None:
+        status = await campaigns.get_status(session, brand_id, campaign_id)
+        if status not in (CampaignStatus.PLANNING, CampaignStatus.RUNNING):
+            return (PostStatus.DISPATCHING,)
+    return (PostStatus.SCHEDULED, PostStatus.DISPATCHING)
+
+
+async def _miss_deadlines(session: AsyncSession, brand_id: UUID, campaign_id: UUID | None) -> int:
+    rows = await posts.miss_deadlines(session, brand_id, campaign_id, at=now(), size=HAND_OFF_SIZE)
+    about = ((_about(row.id, row.account_id, campaign_id), row.version) for row in rows)
+    await outbox.add_many(
+        session,
+        brand_id,
+        ((PostFailed(**names, reason="handoff_missed"), version) for names, version in about),
+    )
+    return len(rows)
 
 
 async def _wait_until(running: set[asyncio.Task[None]], *, at_most: int) -> None:
@@ -350,16 +389,23 @@ async def publish(
     session: AsyncSession, post: Post, outcome: Published, settings: Settings
 ) -> None:
     """Record that the post is out, announce it, and start reading its figures."""
-    post.publish(
-        platform_post_id=outcome.platform_post_id,
-        url=outcome.url,
-        published_at=outcome.published_at,
-    )
-    post.delivery = outcome.delivery
-    outbox.add(
-        session,
-        post,
-        PostPublished(
+    await publish_many(session, post.brand_id, [(post, outcome)], settings)
+
+
+async def publish_many(
+    session: AsyncSession,
+    brand_id: UUID,
+    published: Sequence[tuple[Post, Published]],
+    settings: Settings,
+) -> None:
+    for post, outcome in published:
+        post.publish(
+            platform_post_id=outcome.platform_post_id,
+            url=outcome.url,
+            published_at=outcome.published_at,
+        )
+        post.delivery = outcome.delivery
+        event = PostPublished(
             **_about(post.id, post.account_id, post.campaign_id),
             platform=post.platform,
             staff_id=post.staff_id,
@@ -368,10 +414,12 @@ async def publish(
             platform_post_id=outcome.platform_post_id,
             url=outcome.url,
             published_at=outcome.published_at,
-        ),
-    )
+        )
+        outbox.add(session, post, event)
     first = now() + timedelta(seconds=settings.measure_first_seconds)
-    await timers.schedule(session, post.brand_id, measuring.MEASURE, post.id, first)
+    await timers.schedule_many(
+        session, brand_id, measuring.MEASURE, {post.id: first for post, _ in published}
+    )
 
 
 def fail(session: AsyncSession, post: Post, reason: str) -> None:
@@ -380,9 +428,13 @@ def fail(session: AsyncSession, post: Post, reason: str) -> None:
     outbox.add(session, post, PostFailed(**about, reason=reason))
 
 
-def _was_begun(post: Post) -> bool:
+def _was_begun(post: Claimed) -> bool:
     """An earlier attempt may have reached the platform."""
     return bool(set(post.progress) - {"claim"})
+
+
+def _is_held(post: Post, claim: UUID) -> bool:
+    return post.status is PostStatus.DISPATCHING and post.progress.get("claim") == str(claim)
 
 
 def _about(post_id: UUID, account_id: UUID, campaign_id: UUID | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Figures of posts: read from platforms or imported; late, repeated and smaller ones handled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from content_svc.connectors import Ability, Connector, Rejected, Subject, TryLater
+from content_svc.connectors import Ability, Connector, Reading, Rejected, Subject, TryLater
 from content_svc.connectors.handoff import Handoff
 from content_svc.errors import PostNotFound
 from content_svc.models import Post, PostMetric, PostStatus
 from content_svc.repository import directory, posts
-from content_svc.repository.posts import FIGURES
+from content_svc.repository.posts import FIGURES, Claimed
 from content_svc.settings import Settings
 from shared import outbox
 from shared.access import Extent
@@ -21,6 +21,7 @@ from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events.account import Platform
 from shared.events.content import PostMeasured
+from shared.gathering import Gathering
 from shared.timers import Due
 
 MEASURE = "post.measure"
@@ -28,32 +29,46 @@ _LONGEST_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What a platform told about a post."""
+
+    post_id: UUID
+    reading: Reading
+
+
 class Measurer:
     """The worker's timer handler that reads a published post's figures, ever more rarely."""
 
-    sessions: Sessions
-    connectors: Mapping[Platform, Connector]
-    handoff: Handoff
-    """Reads the public page of posts that were published by hand."""
-    settings: Settings
+    def __init__(
+        self,
+        sessions: Sessions,
+        connectors: Mapping[Platform, Connector],
+        handoff: Handoff,
+        settings: Settings,
+    ) -> None:
+        """`handoff` reads the public page of posts that were published by hand."""
+        self._sessions = sessions
+        self._connectors = connectors
+        self._handoff = handoff
+        self._settings = settings
+        self._looks = Gathering(self._look)
+        self._readings = Gathering(self._take)
 
     async def measure(self, due: Due) -> datetime | None:
-        async with brand_session(self.sessions, due.brand_id) as session:
-            found = await posts.list_claimed(session, due.brand_id, [due.subject_id])
-        if not found or found[0].post.status is not PostStatus.PUBLISHED:
+        post = await self._looks.add(due.brand_id, due.subject_id)
+        if post is None or post.status is not PostStatus.PUBLISHED:
             return None
-        post = found[0].post
         assert post.platform_post_id is not None
-        connector = self.connectors.get(post.platform, self.handoff)
+        connector = self._connectors.get(post.platform, self._handoff)
         if Ability.READ_METRICS not in connector.abilities:
             return None
         try:
             reading = await connector.read(
                 Subject(
-                    brand_id=post.brand_id,
+                    brand_id=due.brand_id,
                     account_id=post.account_id,
                     platform=post.platform,
-                    handle=found[0].handle,
+                    handle=post.handle,
                     platform_post_id=post.platform_post_id,
                     url=post.url,
                 )
@@ -64,24 +79,45 @@ class Measurer:
             return now() + _LONGEST_PAUSE  # until someone authorises anew
         if reading.is_gone:
             return None
-        async with brand_session(self.sessions, due.brand_id) as session:
-            row = await posts.get_post_for_update(session, due.brand_id, due.subject_id)
-            if reading.delivery is not None:
-                row.delivery = reading.delivery
-            if reading.figures:
-                await take_report(session, row, now(), reading.figures, source="connector")
+        await self._readings.add(due.brand_id, Read(post.id, reading))
         return self._next(post)
 
-    def _next(self, post: Post) -> datetime | None:
+    async def _look(self, brand_id: UUID, post_ids: Sequence[UUID]) -> list[Claimed | None]:
+        async with brand_session(self._sessions, brand_id) as session:
+            found = {
+                post.id: post for post in await posts.list_claimed(session, brand_id, post_ids)
+            }
+        return [found.get(post_id) for post_id in post_ids]
+
+    async def _take(self, brand_id: UUID, reads: Sequence[Read]) -> list[None]:
+        at = now()
+        async with brand_session(self._sessions, brand_id) as session:
+            rows = await posts.list_for_update(session, brand_id, [read.post_id for read in reads])
+            told = [
+                (rows[read.post_id], read.reading.figures) for read in reads if read.reading.figures
+            ]
+            await posts.add_metrics(
+                session,
+                [_metric(row, at, figures, source="connector") for row, figures in told],
+                is_correction=False,
+            )
+            for row, figures in told:
+                _move_totals(session, row, at, figures)
+            for read in reads:
+                if read.reading.delivery is not None:
+                    rows[read.post_id].delivery = read.reading.delivery
+        return [None] * len(reads)
+
+    def _next(self, post: Claimed) -> datetime | None:
         assert post.published_at is not None
-        if now() - post.published_at > timedelta(days=self.settings.measure_days):
+        if now() - post.published_at > timedelta(days=self._settings.measure_days):
             return None
         return now() + self._pause(post)
 
-    def _pause(self, post: Post) -> timedelta:
+    def _pause(self, post: Claimed) -> timedelta:
         """As long as the post is old, so that readings thin out by doubling."""
         assert post.published_at is not None
-        first = timedelta(seconds=self.settings.measure_first_seconds)
+        first = timedelta(seconds=self._settings.measure_first_seconds)
         return min(max(now() - post.published_at, first), _LONGEST_PAUSE)
 
 
@@ -139,17 +175,37 @@ async def take_report(
     Totals never go down: a late or smaller report leaves them, unless it is a correction. Reports
     from before the last correction are kept but move nothing.
     """
-    await posts.add_metric(
-        session,
-        PostMetric(
-            brand_id=post.brand_id,
-            post_id=post.id,
-            measured_at=measured_at,
-            source=source,
-            is_correction=is_correction,
-            **{name: figures.get(name) for name in FIGURES},
-        ),
+    metric = _metric(post, measured_at, figures, source=source, is_correction=is_correction)
+    await posts.add_metrics(session, [metric], is_correction=is_correction)
+    return _move_totals(session, post, measured_at, figures, is_correction=is_correction)
+
+
+def _metric(
+    post: Post,
+    measured_at: datetime,
+    figures: Mapping[str, int],
+    *,
+    source: str,
+    is_correction: bool = False,
+) -> PostMetric:
+    return PostMetric(
+        brand_id=post.brand_id,
+        post_id=post.id,
+        measured_at=measured_at,
+        source=source,
+        is_correction=is_correction,
+        **{name: figures.get(name) for name in FIGURES},
     )
+
+
+def _move_totals(
+    session: AsyncSession,
+    post: Post,
+    measured_at: datetime,
+    figures: Mapping[str, int],
+    *,
+    is_correction: bool = False,
+) -> bool:
     if post.corrected_at is not None and measured_at < post.corrected_at:
         return False
     totals = dict(figures)
