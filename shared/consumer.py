@@ -8,6 +8,8 @@ import contextlib
 import random
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -16,7 +18,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from prometheus_client import Gauge
 
 from shared import envelope
-from shared.database import Sessions
+from shared.database import Sessions, is_outage
 from shared.events import Event
 from shared.inbox import Handler, Inbox, Poison, Transient, Unavailable, is_unavailable
 
@@ -38,6 +40,20 @@ log = structlog.get_logger(__name__)
 
 class Stalled(Exception):
     """No progress for a minute although the broker answers; the process must be restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What came of one partition."""
+
+    records: list[ConsumerRecord]
+    envelopes: list[envelope.Envelope]
+
+    def end(self, done: int) -> int:
+        """The first offset that was not processed, when so many records were."""
+        if done < len(self.records):
+            return int(self.records[max(done, 0)].offset)
+        return int(self.records[-1].offset) + 1
 
 
 class Consumer:
@@ -120,25 +136,42 @@ class Consumer:
                 continue
             self._idle.clear()
             try:
-                ends = await asyncio.gather(*(self._process(records) for records in batch.values()))
+                ends = await self._process(batch.values())
                 await self._commit(consumer, batch, ends)
             finally:
                 self._idle.set()
 
-    async def _process(self, records: list[ConsumerRecord]) -> int:
-        """The first offset of the partition that was not processed."""
+    async def _process(self, batch: Iterable[list[ConsumerRecord]]) -> list[int]:
+        """The first offset of each partition that was not processed."""
+        parts = [Part(records, [envelope.read(record) for record in records]) for records in batch]
+        loads = pack(parts, self._handled, self._chunk)
+        ends = await asyncio.gather(*(self._load(load) for load in loads))
+        return [end for load in ends for end in load]
+
+    async def _load(self, load: list[Part]) -> list[int]:
+        """Process partitions one behind the other, as if they were one."""
+        failure = None
+        done = 0
         async with self._connections:
-            done = 0
-            for chunk in split(map(envelope.read, records), self._handled, self._chunk):
+            envelopes = (each for part in load for each in part.envelopes)
+            for chunk in split(envelopes, self._handled, self._chunk):
                 try:
                     await self._take(chunk)
                 except Exception as error:
-                    if not is_unavailable(error):
-                        log.exception("chunk_failed", consumer=self._name)
-                    log.warning("partition_held", consumer=self._name, topic=records[0].topic)
-                    return int(records[done].offset)
+                    failure = error
+                    break
                 done += len(chunk)
-        return int(records[-1].offset) + 1
+        if failure is not None:
+            if len(load) > 1 and not is_outage(failure):
+                # What one of them waits for holds up that one alone.
+                ends = await asyncio.gather(*(self._load([part]) for part in load))
+                return [end for [end] in ends]
+            if not is_unavailable(failure):
+                log.error("chunk_failed", consumer=self._name, exc_info=failure)
+            topics = sorted({part.records[0].topic for part in load})
+            log.warning("partition_held", consumer=self._name, topics=topics)
+        before = accumulate((len(part.records) for part in load), initial=0)
+        return [part.end(done - skipped) for part, skipped in zip(load, before, strict=False)]
 
     async def _take(self, chunk: list[envelope.Envelope]) -> None:
         try:
@@ -218,10 +251,29 @@ class Consumer:
                 await asyncio.sleep(_RETRY_SECONDS)
 
 
+def pack(parts: Iterable[Part], handled: Container[str], most: int) -> Iterator[list[Part]]:
+    """Put partitions of which little came together, so that it shares a transaction.
+
+    As `split` does, it counts the events that have effects apart from the others.
+    """
+    load: list[Part] = []
+    size = with_effect = 0
+    for part in parts:
+        more = sum(each.type in handled for each in part.envelopes)
+        if load and (size + len(part.envelopes) > _CHUNK or with_effect + more > most):
+            yield load
+            load, size, with_effect = [], 0, 0
+        load.append(part)
+        size += len(part.envelopes)
+        with_effect += more
+    if load:
+        yield load
+
+
 def split(
     envelopes: Iterable[envelope.Envelope], handled: Container[str], most: int
 ) -> Iterator[list[envelope.Envelope]]:
-    """Cut a partition's events, in order, into what shares a transaction.
+    """Cut events, in order, into what shares a transaction.
 
     That is at most `most` events of `handled` types. The others have no effects but the note that
     they were taken in: most of a topic that a consumer reads for one type are such, and a

@@ -6,6 +6,7 @@ failures of simpler versions: docs/adr/0004-consumers.md.
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from shared.database import Sessions, enter_brand, is_outage
 from shared.envelope import Envelope
 from shared.events import Event, Received, decode
 from shared.ids import uuid7
-from shared.tables import HeadRow, InboxRow, ParkedRow
+from shared.tables import HeadRow, ParkedRow
 from shared.tracing import span
 
 Handler = Callable[[AsyncSession, Received[Any]], Awaitable[None]]
@@ -38,17 +39,39 @@ _BACKOFF_SECONDS = (1, 5, 30, 120, 600, 3600, 3600)
 _ATTEMPTS = len(_BACKOFF_SECONDS) + 1
 
 # Statements of every event are put together once: for a short one that costs as much as to run it.
-_NOTE = insert(InboxRow).on_conflict_do_nothing().returning(InboxRow.event_id)
 _LOCK = text(
     "select pg_advisory_xact_lock(h) from (select distinct hashtextextended("
     "cast(:consumer as text) || '/' || k, 0) h "
     "from unnest(cast(:keys as text[])) k order by h) locks"
+)
+# A row has the id of an event that is new here, or a key with its head, or a key that has parked
+# events.
+_LOOK = text(
+    """
+    with noted as (
+        insert into inbox (consumer, event_id, received_at)
+        select :consumer, event_id, :at from unnest(cast(:event_ids as uuid[])) event_id
+        on conflict do nothing returning event_id
+    )
+    select event_id, null as key, null as version from noted
+    union all
+    select null, key, version from head where consumer = :consumer and key = any(:keys)
+    union all
+    select distinct cast(null as uuid), key, cast(null as bigint)
+    from parked where consumer = :consumer and key = any(:keys)
+    """
+)
+_DUE = text(
+    "select key from parked where consumer = :consumer and status = 'waiting' and next_at <= :at "
+    "order by next_at limit 50"
 )
 _NEW_HEAD = insert(HeadRow)
 _SAVE_HEADS = _NEW_HEAD.on_conflict_do_update(
     index_elements=["consumer", "key"],
     set_={"version": func.greatest(HeadRow.version, _NEW_HEAD.excluded.version)},
 )
+
+_BRAND = "inbox_brand"
 
 EVENTS = Counter("kos_events_total", "Events taken in", ["consumer", "outcome"])
 
@@ -77,51 +100,68 @@ class Inbox:
     audit_key: bytes
 
     async def take(self, envelopes: Sequence[Envelope]) -> None:
-        """Process events of one partition, in order, in one transaction (at most 40 of them).
+        """Process events in one transaction (at most 40 of them), those of a key in order.
 
         Raises Unavailable or a database error when nothing of it was committed.
         """
+        try:
+            # Nearly always all goes well, and savepoints would cost as much as the effects.
+            outcomes = await self._take(envelopes, apart=False)
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            outcomes = await self._take(envelopes, apart=True)
+        for outcome in outcomes:
+            EVENTS.labels(self.consumer, outcome).inc()
+
+    async def _take(self, envelopes: Sequence[Envelope], *, apart: bool) -> list[str]:
+        """What became of each event. `apart`: what fails takes back its own effects alone."""
         keys = sorted({envelope.key for envelope in envelopes})
+        outcomes = []
         async with self.sessions.begin() as session:
             await lock_keys(session, self.consumer, keys)
-            fresh = await self._note(session, envelopes)
-            heads = await self._heads(session, keys)
+            fresh, heads, parked = await self._look(session, envelopes, keys)
             before = dict(heads)
-            parked = await self._parked_keys(session, keys)
             for envelope in envelopes:
                 if envelope.event_id not in fresh:
-                    EVENTS.labels(self.consumer, "repeat").inc()
+                    outcomes.append("repeat")
                     continue
                 fresh.discard(envelope.event_id)
-                await self._take_one(session, envelope, heads)
+                outcomes.append(await self._take_one(session, envelope, heads, apart=apart))
             changed = {key: version for key, version in heads.items() if version != before.get(key)}
             await save_heads(session, self.consumer, changed)
             for key in parked & changed.keys():
                 await wake_next(session, self.consumer, key, changed[key])
+        return outcomes
 
     async def _take_one(
-        self, session: AsyncSession, envelope: Envelope, heads: dict[str, int]
-    ) -> None:
+        self,
+        session: AsyncSession,
+        envelope: Envelope,
+        heads: dict[str, int],
+        *,
+        apart: bool,
+    ) -> str:
         if envelope.problem is not None:
-            await self._park(session, envelope, "dead", NEVER, envelope.problem)
-            return
+            return await self._park(session, envelope, "dead", NEVER, envelope.problem)
         head = heads.get(envelope.key, 0)
         if envelope.version <= head:
-            EVENTS.labels(self.consumer, "stale").inc()
-        elif envelope.version > head + 1:
-            await self._park(session, envelope, "waiting", NEVER, f"waits for version {head + 1}")
-        else:
-            failure = await self.apply(session, envelope)
-            if failure is None:
-                heads[envelope.key] = envelope.version
-                EVENTS.labels(self.consumer, "applied").inc()
-            elif isinstance(failure, Poison):
-                await self._park(session, envelope, "dead", NEVER, _reason(failure))
-            else:
-                await self._park(session, envelope, "waiting", backoff(1), _reason(failure))
+            return "stale"
+        if envelope.version > head + 1:
+            reason = f"waits for version {head + 1}"
+            return await self._park(session, envelope, "waiting", NEVER, reason)
+        failure = await self.apply(session, envelope, apart=apart)
+        if failure is None:
+            heads[envelope.key] = envelope.version
+            return "applied"
+        if isinstance(failure, Poison):
+            return await self._park(session, envelope, "dead", NEVER, _reason(failure))
+        return await self._park(session, envelope, "waiting", backoff(1), _reason(failure))
 
-    async def apply(self, session: AsyncSession, envelope: Envelope) -> Exception | None:
-        """Run the handler in a savepoint; the failure it ended in, or None.
+    async def apply(
+        self, session: AsyncSession, envelope: Envelope, *, apart: bool
+    ) -> Exception | None:
+        """Run the handler, `apart` in a savepoint; the failure it ended in there, or None.
 
         Outages are raised: they are no fault of the event.
         """
@@ -142,7 +182,9 @@ class Inbox:
             occurred_at=envelope.occurred_at,
             traceparent=envelope.traceparent,
         )
-        await enter_brand(session, envelope.brand_id)
+        if session.info.get(_BRAND) != envelope.brand_id:
+            await enter_brand(session, envelope.brand_id)
+            session.info[_BRAND] = envelope.brand_id
         try:
             with span(
                 f"consume {envelope.type}",
@@ -150,12 +192,13 @@ class Inbox:
                 traceparent=envelope.traceparent,
                 attributes={"messaging.consumer": self.consumer},
             ):
-                async with session.begin_nested():
+                async with session.begin_nested() if apart else nullcontext():
                     await handler(session, received)
                     await audit.flush(session, envelope.brand_id, self.audit_key)
+                    await session.flush()
         except Exception as error:
             audit.discard(session)
-            if is_unavailable(error):
+            if not apart or is_unavailable(error):
                 raise
             if not isinstance(error, Transient | Poison):
                 log.exception("handler_failed", consumer=self.consumer, type=envelope.type)
@@ -163,34 +206,41 @@ class Inbox:
         session.expunge_all()
         return None
 
-    async def _note(self, session: AsyncSession, envelopes: Sequence[Envelope]) -> set[UUID]:
-        rows = [
-            {"consumer": self.consumer, "event_id": event_id, "received_at": now()}
-            for event_id in {envelope.event_id for envelope in envelopes}
-        ]
-        return set(await session.scalars(_NOTE, rows))
+    async def _look(
+        self, session: AsyncSession, envelopes: Sequence[Envelope], keys: list[str]
+    ) -> tuple[set[UUID], dict[str, int], set[str]]:
+        """Note the events as taken in: those that are new, the heads and the keys with parked ones.
 
-    async def _heads(self, session: AsyncSession, keys: list[str]) -> dict[str, int]:
+        The keys are locked before, in a statement of its own: this one's snapshot must be younger.
+        """
         rows = await session.execute(
-            select(HeadRow.key, HeadRow.version).where(
-                HeadRow.consumer == self.consumer, HeadRow.key.in_(keys)
-            )
+            _LOOK,
+            {
+                "consumer": self.consumer,
+                "event_ids": list({envelope.event_id for envelope in envelopes}),
+                "keys": keys,
+                "at": now(),
+            },
         )
-        return {row.key: row.version for row in rows}
+        fresh: set[UUID] = set()
+        heads: dict[str, int] = {}
+        parked: set[str] = set()
+        for event_id, key, version in rows:
+            if event_id is not None:
+                fresh.add(event_id)
+            elif version is not None:
+                heads[key] = version
+            else:
+                parked.add(key)
+        return fresh, heads, parked
 
-    async def _parked_keys(self, session: AsyncSession, keys: list[str]) -> set[str]:
-        return set(
-            await session.scalars(
-                select(ParkedRow.key)
-                .where(ParkedRow.consumer == self.consumer, ParkedRow.key.in_(keys))
-                .distinct()
-            )
-        )
+    async def _head(self, session: AsyncSession, key: str) -> int:
+        found = await session.get(HeadRow, (self.consumer, key))
+        return 0 if found is None else found.version
 
     async def _park(
         self, session: AsyncSession, envelope: Envelope, status: str, next_at: datetime, reason: str
-    ) -> None:
-        EVENTS.labels(self.consumer, "parked").inc()
+    ) -> str:
         log.error(
             "event_parked",
             consumer=self.consumer,
@@ -220,20 +270,12 @@ class Inbox:
             )
             .on_conflict_do_nothing()
         )
+        return "parked"
 
     async def retry_due(self) -> bool:
         """Try the keys whose first parked event is due; whether there was one."""
         async with self.sessions.begin() as session:
-            due = await session.scalars(
-                select(ParkedRow.key)
-                .where(
-                    ParkedRow.consumer == self.consumer,
-                    ParkedRow.status == "waiting",
-                    ParkedRow.next_at <= now(),
-                )
-                .order_by(ParkedRow.next_at)
-                .limit(50)
-            )
+            due = await session.scalars(_DUE, {"consumer": self.consumer, "at": now()})
             keys = list(dict.fromkeys(due))
         for key in keys:
             await self._retry_key(key)
@@ -246,7 +288,7 @@ class Inbox:
             row = await first_parked(session, self.consumer, key)
             if row is None or row.status != "waiting" or row.next_at > now():
                 return
-            head = (await self._heads(session, [key])).get(key, 0)
+            head = await self._head(session, key)
             if row.version <= head:
                 await forget(session, row, head)
                 return
@@ -254,7 +296,7 @@ class Inbox:
                 await reschedule(session, row, NEVER, f"waits for version {head + 1}")
                 return
             envelope = envelope_of(row)
-            failure = await self.apply(session, envelope)
+            failure = await self.apply(session, envelope, apart=True)
             if failure is None:
                 await save_heads(session, self.consumer, {key: envelope.version})
                 await forget(session, row, envelope.version)

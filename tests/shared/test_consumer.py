@@ -14,13 +14,14 @@ from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.local.process import find_free_port
 from shared import parked
-from shared.consumer import Consumer, Unavailable, _stop, split
+from shared.consumer import Consumer, Part, Unavailable, _stop, pack, split
 from shared.database import brand_session
 from shared.envelope import Envelope
 from shared.events import Received
@@ -33,6 +34,7 @@ from tests.shared.conftest import AUDIT_KEY, Plumbing
 from tests.shared.consumer_process import note
 from tests.shared.log_reading import fill, keys_of
 
+partition_of = DefaultPartitioner()
 MakeTopic = Callable[..., Awaitable[str]]
 
 
@@ -145,6 +147,35 @@ async def test_an_outage_holds_the_partition_and_skips_nothing(
         await wait_for_count(plumbing, 30)
 
     assert await seen(plumbing) == in_order(staff_ids, 5)
+
+
+async def test_what_one_partition_waits_for_holds_up_no_other(
+    plumbing: Plumbing, kafka_bootstrap: str, topic: str
+) -> None:
+    staff_ids = await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=8, versions=2)
+    places = {key: partition_of(key.encode(), list(range(4)), []) for key in keys_of(staff_ids)}
+    held = keys_of(staff_ids)[0]
+    others = [key for key in places if places[key] != places[held]]
+    expected = {key: [1, 2] for key in others}
+    away = True
+
+    async def note_unless_held(session: AsyncSession, received: Received[StaffReturned]) -> None:
+        await note(session, received)
+        if away and received.event.subject == held:
+            raise Unavailable("what this one needs is away")
+
+    group = f"g-{uuid7().hex}"
+    consumer = make_consumer(plumbing, kafka_bootstrap, topic, group, note_unless_held)
+
+    async with running(consumer.run):
+        async with asyncio.timeout(20):
+            while {key: (await seen(plumbing)).get(key) for key in others} != expected:
+                await asyncio.sleep(0.1)
+        assert held not in await seen(plumbing)
+        away = False
+        await wait_for_count(plumbing, 16)
+
+    assert await seen(plumbing) == in_order(staff_ids, 2)
 
 
 async def test_a_rebalance_with_a_held_partition_loses_and_doubles_nothing(
@@ -273,6 +304,39 @@ async def test_a_partition_that_moved_away_is_told_about_no_more(plumbing: Plumb
     client.assignment.return_value = {TopicPartition("topic", 1)}
     consumer._observe(client)
     assert [REGISTRY.get_sample_value("kos_consumer_lag", each) for each in labels] == [None, 12]
+
+
+def part(first: int, types: str) -> Part:
+    return Part([Mock(offset=first + place) for place in range(len(types))], envelopes(types))
+
+
+@pytest.mark.parametrize(("done", "expected"), [(-2, 7), (0, 7), (2, 9), (3, 10), (9, 10)])
+def test_a_partition_ends_before_the_first_record_that_was_not_processed(
+    done: int, expected: int
+) -> None:
+    assert part(7, "hhh").end(done) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "most", "expected"),
+    [
+        (["h", "hx", "h"], 40, ["h hx h"]),
+        (["h", "h", "xx", "h"], 1, ["h", "h xx", "h"]),
+        (["xx", "h", "x"], 1, ["xx h x"]),
+        (["h" * 30, "h" * 10, "h"], 40, [f"{'h' * 30} {'h' * 10}", "h"]),
+        (["h" * 50, "h"], 40, ["h" * 50, "h"]),
+    ],
+)
+def test_partitions_of_which_little_came_share_a_transaction(
+    parts: list[str], most: int, expected: list[str]
+) -> None:
+    given = [part(0, types) for types in parts]
+
+    loads = list(pack(given, {"h"}, most))
+
+    letters = [["".join(each.type for each in one.envelopes) for one in load] for load in loads]
+    assert [" ".join(load) for load in letters] == expected
+    assert [one for load in loads for one in load] == given
 
 
 def envelopes(types: str) -> list[Envelope]:

@@ -8,13 +8,11 @@ BUG = Planted(
     edits=(
         Edit(
             "shared.consumer",
-            "                ends = await asyncio.gather(*(self._process(records)"
-            " for records in batch.values()))\n"
+            "                ends = await self._process(batch.values())\n"
             "                await self._commit(consumer, batch, ends)\n",
             "                ends = [records[-1].offset + 1 for records in batch.values()]\n"
             "                await self._commit(consumer, batch, ends)\n"
-            "                await asyncio.gather(*(self._process(records)"
-            " for records in batch.values()))\n",
+            "                await self._process(batch.values())\n",
         ),
     ),
     breaks=frozenset({"I4", "I7", "I12"}),

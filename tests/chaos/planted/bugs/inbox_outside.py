@@ -10,9 +10,9 @@ BUG = Planted(
             "shared.inbox",
             "        async with self.sessions.begin() as session:\n"
             "            await lock_keys(session, self.consumer, keys)\n"
-            "            fresh = await self._note(session, envelopes)\n",
+            "            fresh, heads, parked = await self._look(session, envelopes, keys)\n",
             "        async with self.sessions.begin() as session:\n"
-            "            fresh = await self._note(session, envelopes)\n"
+            "            fresh, heads, parked = await self._look(session, envelopes, keys)\n"
             "        async with self.sessions.begin() as session:\n"
             "            await lock_keys(session, self.consumer, keys)\n",
         ),

@@ -13,8 +13,8 @@ BUG = Planted(
         ),
         Edit(
             "shared.inbox",
-            "        if envelope.version <= head:\n            EVENTS",
-            "        if envelope.version <= 0:\n            EVENTS",
+            "        if envelope.version <= head:\n            return",
+            "        if envelope.version <= 0:\n            return",
         ),
     ),
     breaks=frozenset({"I4", "I5", "I14"}),
