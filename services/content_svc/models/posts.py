@@ -54,6 +54,13 @@ class Post(Aggregate, Base):
             "due_at",
             postgresql_where=text("campaign_id is null and status <> 'withdrawn'"),
         ),
+        # Their accounts take no other post meanwhile.
+        Index(
+            "ix_post_not_yet_named",
+            "brand_id",
+            "account_id",
+            postgresql_where=text("status = 'dispatching' and platform_post_id is null"),
+        ),
         Index(
             "ix_post_next_at",
             "brand_id",
