@@ -22,6 +22,7 @@ from content_svc.use_cases.authorizations import Renewer
 from content_svc.use_cases.dispatch import Dispatcher
 from content_svc.use_cases.measuring import Measurer
 from content_svc.use_cases.planning import Planner
+from content_svc.use_cases.recording import Recorder
 from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions, reach_database
 from shared.events.account import Platform
@@ -89,6 +90,7 @@ def timer_handlers(
         connectors,
         open_store(settings.asset_store_url),
         settings,
+        Recorder(sessions, settings),
         asyncio.Semaphore(settings.dispatch_concurrency),
     )
     measurer = Measurer(sessions, connectors, Handoff(http, settings.handoff_hosts), settings)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.models import PostStatus
 from content_svc.repository import posts
-from content_svc.use_cases import campaigns, dispatch
+from content_svc.use_cases import campaigns, recording
 from shared.clock import now
 from shared.database import brand_session
 from shared.events.account import AccountStatus, AccountSuspended, Platform
@@ -206,7 +206,7 @@ async def test_c10_a_platform_that_stays_away_fails_the_post_in_the_end(
     await sandbox.fault("server_error", "/cgi-bin/externalcontact/*")
     campaign_id = uuid_of(campaign["id"])
 
-    for _ in range(dispatch.LARGEST_ATTEMPTS):
+    for _ in range(recording.LARGEST_ATTEMPTS):
         await brand.sql("update post set next_at = now() where brand_id = :b returning 1")
         await worker.run(brand, campaigns.DISPATCH, campaign_id)
 

@@ -3,32 +3,33 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, or_, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.models import Authorization
 from shared.events.account import Platform
 
-_OF_ACCOUNTS = select(Authorization).where(
+_OF_PLATFORM = select(Authorization).where(
     Authorization.brand_id == bindparam("brand_id"),
     Authorization.platform == bindparam("platform"),
-    or_(
-        Authorization.account_id == any_(bindparam("account_ids", type_=ARRAY(Uuid))),
-        Authorization.account_id.is_(None),
-    ),
 )
+_OF_ACCOUNTS = _OF_PLATFORM.where(
+    Authorization.account_id == any_(bindparam("account_ids", type_=ARRAY(Uuid)))
+)
+_OF_BRAND = _OF_PLATFORM.where(Authorization.account_id.is_(None))
 
 
 async def list_authorizations(
     session: AsyncSession, brand_id: UUID, platform: Platform, account_ids: Sequence[UUID | None]
 ) -> dict[UUID | None, Authorization]:
-    """Those of the accounts, and the brand's own under None."""
-    given = {
-        "brand_id": brand_id,
-        "platform": platform,
-        "account_ids": list({each for each in account_ids if each is not None}),
-    }
-    rows = await session.scalars(_OF_ACCOUNTS, given)
+    """Those of the accounts; None stands for the brand's own."""
+    given = {"brand_id": brand_id, "platform": platform}
+    named = list({each for each in account_ids if each is not None})
+    rows: list[Authorization] = []
+    if named:
+        rows += await session.scalars(_OF_ACCOUNTS, {**given, "account_ids": named})
+    if None in account_ids:
+        rows += await session.scalars(_OF_BRAND, given)
     return {row.account_id: row for row in rows}
 
 

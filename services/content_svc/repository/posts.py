@@ -18,14 +18,12 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.errors import PostNotFound
-from content_svc.models import OPEN, AccountEntry, Draft, Post, PostMetric, PostStatus
+from content_svc.models import OPEN, AccountEntry, Draft, Post, PostStatus
 from shared.events.account import Platform
-
-FIGURES = ("views", "likes", "saves", "comments", "shares", "follows")
 
 _HAND_OFF = """
 with due as (
@@ -387,36 +385,3 @@ async def remember_progress(
         },
     )
     return set(held)
-
-
-_METRIC_COLUMNS = [column.name for column in PostMetric.__table__.columns]
-_NEW_METRIC = insert(PostMetric)
-_ADD_METRIC = {
-    is_correction: _NEW_METRIC.on_conflict_do_update(
-        index_elements=["brand_id", "post_id", "measured_at"],
-        set_={
-            **{
-                name: _NEW_METRIC.excluded[name]
-                if is_correction
-                else func.greatest(getattr(PostMetric, name), _NEW_METRIC.excluded[name])
-                for name in FIGURES
-            },
-            "is_correction": or_(PostMetric.is_correction, _NEW_METRIC.excluded["is_correction"]),
-        },
-    )
-    for is_correction in (True, False)
-}
-
-
-async def add_metrics(
-    session: AsyncSession, metrics: Sequence[PostMetric], *, is_correction: bool
-) -> None:
-    """Keep reports; a repeat for the same time keeps the greater of each figure.
-
-    A correction replaces what was reported for its time.
-    """
-    if metrics:
-        await session.execute(
-            _ADD_METRIC[is_correction],
-            [{name: getattr(metric, name) for name in _METRIC_COLUMNS} for metric in metrics],
-        )

@@ -10,7 +10,7 @@ from content_svc.access import MATRIX
 from content_svc.models import Post, PostStatus
 from content_svc.repository import posts as repository
 from content_svc.repository import views
-from content_svc.repository.posts import FIGURES
+from content_svc.repository.metrics import FIGURES
 from content_svc.repository.reading import Conditions, read_by_ids, read_page
 from content_svc.schemas.posts import (
     ConfirmHandoffIn,

@@ -7,36 +7,32 @@ what the earlier attempt did before it repeats anything.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import structlog
 from obstore.store import ObjectStore
-from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.connectors import (
     Connector,
-    InReview,
     Job,
     Outcome,
-    Published,
     Refused,
     Rejected,
     TryLater,
 )
-from content_svc.models import OPEN, AssetKind, Campaign, CampaignStatus, Post, PostStatus
+from content_svc.models import OPEN, AssetKind, Campaign, CampaignStatus, PostStatus
 from content_svc.repository import campaigns, library, posts
-from content_svc.repository.posts import Claimed, Facts
+from content_svc.repository.posts import Claimed
 from content_svc.settings import Settings
-from content_svc.use_cases import measuring, rechecking
-from shared import outbox, timers
+from content_svc.use_cases import rechecking
+from content_svc.use_cases.recording import ClaimLost, Recorder, about
+from shared import outbox
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events import Event
@@ -45,38 +41,17 @@ from shared.events.content import (
     CampaignCompleted,
     PostFailed,
     PostHandedOff,
-    PostPublished,
 )
-from shared.gathering import Gathering
 from shared.ids import uuid7
 from shared.timers import Due
 
-LARGEST_ATTEMPTS = 8
 HAND_OFF_SIZE = 1000
 _WORK_SECONDS = 5
-_LONGEST_BACKOFF_SECONDS = 600.0
 _IDLE = timedelta(minutes=1)
 _SHORTEST_PAUSE = timedelta(milliseconds=200)
 """A due post may have to wait for another of its account: no busy loop meanwhile."""
 
-OUTCOMES = Counter(
-    "kos_post_attempts_total", "Attempts to bring a post out", ["platform", "outcome"]
-)
-
 log = structlog.get_logger(__name__)
-
-
-class ClaimLost(Exception):
-    """The lease ran out while the connector worked; another attempt has the post now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of an attempt at a post."""
-
-    post_id: UUID
-    claim: UUID
-    outcome: Outcome | TryLater
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +93,7 @@ class Film:
 
 
 class Dispatcher:
-    """The worker's timer handler; `due.subject_id` is a campaign, or the brand for other posts.
-
-    What many attempts remember or come to at the same time is written in one transaction.
-    """
+    """The worker's timer handler; `due.subject_id` is a campaign, or the brand for other posts."""
 
     def __init__(
         self,
@@ -129,6 +101,7 @@ class Dispatcher:
         connectors: Mapping[Platform, Connector],
         store: ObjectStore,
         settings: Settings,
+        recorder: Recorder,
         calls: asyncio.Semaphore,
     ) -> None:
         """`connectors` are of the platforms with a publishing interface; all others are handed off.
@@ -141,8 +114,7 @@ class Dispatcher:
         self._store = store
         self._settings = settings
         self._calls = calls
-        self._remembered = Gathering(self._remember)
-        self._results = Gathering(self._record)
+        self._recorder = recorder
 
     async def dispatch(self, due: Due) -> datetime | None:
         brand_id = due.brand_id
@@ -212,19 +184,19 @@ class Dispatcher:
         )
         events: list[tuple[Event, int]] = []
         for row in rows:
-            about = _about(row.id, row.account_id, campaign_id)
+            subject = about(row.id, row.account_id, campaign_id)
             event: Event
             if row.status == PostStatus.HANDED_OFF:
-                event = PostHandedOff(**about, staff_id=row.staff_id, deadline_at=deadline)
+                event = PostHandedOff(**subject, staff_id=row.staff_id, deadline_at=deadline)
             else:
-                event = PostFailed(**about, reason="account_not_active")
+                event = PostFailed(**subject, reason="account_not_active")
             events.append((event, row.version))
         await outbox.add_many(session, brand_id, events)
         return len(rows)
 
     async def _bring_out(self, brand_id: UUID, post: Claimed, claim: UUID, film: Film) -> None:
         if not post.is_account_active and not _was_begun(post):
-            await self._note(brand_id, post, claim, Refused("account_not_active"))
+            await self._recorder.note(brand_id, post, claim, Refused("account_not_active"))
             return
         async with self._calls:
             outcome: Outcome | TryLater
@@ -244,12 +216,9 @@ class Dispatcher:
             except ClaimLost:
                 log.warning("claim_lost", subject_id=str(post.id))
                 return
-            await self._note(brand_id, post, claim, outcome)
+            await self._recorder.note(brand_id, post, claim, outcome)
 
     def _job(self, brand_id: UUID, post: Claimed, claim: UUID, film: Film) -> Job:
-        async def remember(facts: dict[str, Any]) -> None:
-            await self._remembered.add(brand_id, Facts(post.id, claim, facts))
-
         async def list_taken(ids: Sequence[str]) -> set[str]:
             async with brand_session(self._sessions, brand_id) as session:
                 return await posts.list_taken(session, brand_id, post.platform, ids)
@@ -264,56 +233,10 @@ class Dispatcher:
             text=post.text,
             platform_post_id=post.platform_post_id,
             progress=post.progress,
-            remember=remember,
+            remember=partial(self._recorder.remember, brand_id, post, claim),
             list_taken=list_taken,
             load_video=partial(film.load, post.asset_ids),
         )
-
-    async def _remember(self, brand_id: UUID, items: Sequence[Facts]) -> list[Exception | None]:
-        async with brand_session(self._sessions, brand_id) as session:
-            held = await posts.remember_progress(session, brand_id, items)
-        return [None if item.post_id in held else ClaimLost() for item in items]
-
-    async def _note(
-        self, brand_id: UUID, post: Claimed, claim: UUID, outcome: Outcome | TryLater
-    ) -> None:
-        OUTCOMES.labels(post.platform, type(outcome).__name__.lower()).inc()
-        await self._results.add(brand_id, Result(post.id, claim, outcome))
-
-    async def _record(self, brand_id: UUID, results: Sequence[Result]) -> list[None]:
-        async with brand_session(self._sessions, brand_id) as session:
-            rows = await posts.list_for_update(
-                session, brand_id, [result.post_id for result in results]
-            )
-            published: list[tuple[Post, Published]] = []
-            for result in results:
-                row, outcome = rows[result.post_id], result.outcome
-                if not _is_held(row, result.claim):
-                    log.warning("claim_lost", subject_id=str(row.id))
-                elif isinstance(outcome, Published):
-                    published.append((row, outcome))
-                elif isinstance(outcome, InReview):
-                    row.platform_post_id = outcome.platform_post_id
-                    row.attempts = 0
-                    row.next_at = now() + timedelta(seconds=self._settings.review_poll_seconds)
-                elif isinstance(outcome, Refused):
-                    fail(session, row, outcome.reason)
-                else:
-                    self._put_off(session, row, outcome)
-            await publish_many(session, brand_id, published, self._settings)
-        return [None] * len(results)
-
-    def _put_off(self, session: AsyncSession, row: Post, problem: TryLater) -> None:
-        row.attempts += 1
-        if row.attempts >= LARGEST_ATTEMPTS:
-            fail(session, row, f"gave_up: {problem.reason}")
-        else:
-            row.next_at = now() + (problem.after or self._backoff(row.attempts))
-
-    def _backoff(self, attempt: int) -> timedelta:
-        first = self._settings.dispatch_backoff_seconds
-        ceiling = min(first * 2.0 ** (attempt - 1), _LONGEST_BACKOFF_SECONDS)
-        return timedelta(seconds=ceiling * random.uniform(0.5, 1.0))
 
     async def _rest(self, brand_id: UUID, campaign_id: UUID | None) -> datetime | None:
         """When to look again; completes a campaign that has nothing open any more."""
@@ -347,11 +270,14 @@ async def _statuses(
 
 async def _miss_deadlines(session: AsyncSession, brand_id: UUID, campaign_id: UUID | None) -> int:
     rows = await posts.miss_deadlines(session, brand_id, campaign_id, at=now(), size=HAND_OFF_SIZE)
-    about = ((_about(row.id, row.account_id, campaign_id), row.version) for row in rows)
+    subjects = [about(row.id, row.account_id, campaign_id) for row in rows]
     await outbox.add_many(
         session,
         brand_id,
-        ((PostFailed(**names, reason="handoff_missed"), version) for names, version in about),
+        (
+            (PostFailed(**subject, reason="handoff_missed"), row.version)
+            for row, subject in zip(rows, subjects, strict=True)
+        ),
     )
     return len(rows)
 
@@ -385,57 +311,6 @@ async def _complete(session: AsyncSession, campaign: Campaign) -> datetime | Non
     return None
 
 
-async def publish(
-    session: AsyncSession, post: Post, outcome: Published, settings: Settings
-) -> None:
-    """Record that the post is out, announce it, and start reading its figures."""
-    await publish_many(session, post.brand_id, [(post, outcome)], settings)
-
-
-async def publish_many(
-    session: AsyncSession,
-    brand_id: UUID,
-    published: Sequence[tuple[Post, Published]],
-    settings: Settings,
-) -> None:
-    for post, outcome in published:
-        post.publish(
-            platform_post_id=outcome.platform_post_id,
-            url=outcome.url,
-            published_at=outcome.published_at,
-        )
-        post.delivery = outcome.delivery
-        event = PostPublished(
-            **_about(post.id, post.account_id, post.campaign_id),
-            platform=post.platform,
-            staff_id=post.staff_id,
-            unit_id=post.unit_id,
-            template_id=post.template_id,
-            platform_post_id=outcome.platform_post_id,
-            url=outcome.url,
-            published_at=outcome.published_at,
-        )
-        outbox.add(session, post, event)
-    first = now() + timedelta(seconds=settings.measure_first_seconds)
-    await timers.schedule_many(
-        session, brand_id, measuring.MEASURE, {post.id: first for post, _ in published}
-    )
-
-
-def fail(session: AsyncSession, post: Post, reason: str) -> None:
-    post.fail(reason)
-    about = _about(post.id, post.account_id, post.campaign_id)
-    outbox.add(session, post, PostFailed(**about, reason=reason))
-
-
 def _was_begun(post: Claimed) -> bool:
     """An earlier attempt may have reached the platform."""
     return bool(set(post.progress) - {"claim"})
-
-
-def _is_held(post: Post, claim: UUID) -> bool:
-    return post.status is PostStatus.DISPATCHING and post.progress.get("claim") == str(claim)
-
-
-def _about(post_id: UUID, account_id: UUID, campaign_id: UUID | None) -> dict[str, Any]:
-    return {"post_id": post_id, "account_id": account_id, "campaign_id": campaign_id}

@@ -12,8 +12,9 @@ from content_svc.connectors import Ability, Connector, Reading, Rejected, Subjec
 from content_svc.connectors.handoff import Handoff
 from content_svc.errors import PostNotFound
 from content_svc.models import Post, PostMetric, PostStatus
-from content_svc.repository import directory, posts
-from content_svc.repository.posts import FIGURES, Claimed
+from content_svc.repository import directory, metrics, posts
+from content_svc.repository.metrics import FIGURES
+from content_svc.repository.posts import Claimed
 from content_svc.settings import Settings
 from shared import outbox
 from shared.access import Extent
@@ -96,7 +97,7 @@ class Measurer:
             told = [
                 (rows[read.post_id], read.reading.figures) for read in reads if read.reading.figures
             ]
-            await posts.add_metrics(
+            await metrics.add_metrics(
                 session,
                 [_metric(row, at, figures, source="connector") for row, figures in told],
                 is_correction=False,
@@ -176,7 +177,7 @@ async def take_report(
     from before the last correction are kept but move nothing.
     """
     metric = _metric(post, measured_at, figures, source=source, is_correction=is_correction)
-    await posts.add_metrics(session, [metric], is_correction=is_correction)
+    await metrics.add_metrics(session, [metric], is_correction=is_correction)
     return _move_totals(session, post, measured_at, figures, is_correction=is_correction)
 
 

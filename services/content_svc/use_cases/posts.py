@@ -18,7 +18,7 @@ from content_svc.errors import (
 from content_svc.models import Post, PostStatus
 from content_svc.repository import campaigns, directory, posts
 from content_svc.settings import Settings
-from content_svc.use_cases import dispatch, measuring
+from content_svc.use_cases import measuring, recording
 from content_svc.use_cases.campaigns import DISPATCH
 from content_svc.use_cases.measuring import Report
 from shared import audit, outbox, timers
@@ -84,7 +84,7 @@ class Prover:
                     return post
                 post.require(PostStatus.HANDED_OFF)
                 outcome = Published(page.post_id, url, page.published_at or now())
-                await dispatch.publish(session, post, outcome, self.settings)
+                await recording.publish(session, post, outcome, self.settings)
                 if page.figures:
                     await measuring.take_report(
                         session, post, now(), page.figures, source="connector"
