@@ -153,7 +153,7 @@ async def _observe(connection: asyncpg.Connection, service: str) -> None:
     outbox = await connection.fetchrow(
         "select (select created_at from outbox order by id limit 1) as oldest, "
         "(select count(*) from (select from outbox limit $1) counted) as waiting, "
-        "(select n_dead_tup from pg_stat_user_tables where relname = 'outbox') as dead",
+        "(select n_dead_tup from pg_stat_user_tables where relid = 'outbox'::regclass) as dead",
         _COUNTED,
     )
     oldest = outbox["oldest"]

@@ -36,8 +36,10 @@ async def world(site: Site, urls: Urls, postgres_server: PostgresServer) -> Asyn
 
 
 @pytest.fixture(scope="package")
-async def kept(world: World) -> Kept:
-    return await keep(world, (await plant(world, "first"), await plant(world, "second")))
+async def kept(world: World) -> AsyncIterator[Kept]:
+    made = await keep(world, (await plant(world, "first"), await plant(world, "second")))
+    yield made
+    await made.forget()
 
 
 @pytest.fixture

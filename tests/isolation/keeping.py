@@ -44,6 +44,12 @@ class Kept:
             changed |= {f"{service}.{table}" for table in tables}
         return changed
 
+    async def forget(self) -> None:
+        """Drop the copies."""
+        for service in SERVICES:
+            async with self.world.database(service) as connection:
+                await connection.execute("drop schema planted cascade")
+
     async def _put_back(self, connection: asyncpg.Connection, table: str) -> None:
         ids = [brand.id for brand in self.brands]
         await connection.execute(f"delete from {table} where brand_id = any($1)", ids)

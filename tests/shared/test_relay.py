@@ -203,6 +203,22 @@ async def test_a_missing_topic_does_not_block_its_neighbours(
     assert await count_outbox(plumbing.urls.relay, missing) == 3
 
 
+async def test_an_outbox_of_somebody_else_in_the_database_does_not_disturb(
+    plumbing: Plumbing, kafka_bootstrap: str, make_topic: MakeTopic
+) -> None:
+    topic = await make_topic()
+    owner = await asyncpg.connect(plumbing.urls.owner)
+    await owner.execute("create schema elsewhere")
+    await owner.execute("create table elsewhere.outbox (id bigint)")
+    await owner.close()
+    await fill(plumbing.urls.app, plumbing.brand_id, topic, keys=1, versions=3)
+
+    async with relaying(plumbing, kafka_bootstrap):
+        log = await read_topic(kafka_bootstrap, topic, until=3)
+
+    assert list(log.values()) == [[1, 2, 3]]
+
+
 @pytest.mark.asyncio(loop_scope="function")
 async def test_a_discarded_producer_leaves_no_task_and_no_socket(kafka_bootstrap: str) -> None:
     """In a loop of its own, where nothing else begins or ends meanwhile."""
