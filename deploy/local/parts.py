@@ -16,7 +16,7 @@ TUNING = {
     "KOS_WEBHOOK_ALLOW_PRIVATE": "true",
     # the sandbox reviews within two seconds, and its figures grow within a minute
     "CONTENT_REVIEW_POLL_SECONDS": "2",
-    "CONTENT_MEASURE_FIRST_SECONDS": "10",
+    "CONTENT_MEASURE_FIRST_SECONDS": "20",
     # nobody balances over the copies here
     "ACCOUNT_DRAIN_SECONDS": "0",
     "CONTENT_DRAIN_SECONDS": "0",
