@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
-import httpx
+import aiohttp
 
 from content_svc.checking import prepare
 from content_svc.connectors import Connector
@@ -75,7 +75,7 @@ async def build(
 
 
 def timer_handlers(
-    settings: Settings, sessions: Sessions, http: httpx.AsyncClient
+    settings: Settings, sessions: Sessions, http: aiohttp.ClientSession
 ) -> dict[str, TimerHandler]:
     """What the worker does at a time, by kind of timer."""
     tokens = TokenBook(sessions, open_vault(settings))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import aiohttp
 import httpx
 import uvicorn
 
@@ -109,7 +110,7 @@ class Worker:
     """The worker's handlers; `run` calls one as the timer of that kind would."""
 
     handlers: dict[str, TimerHandler]
-    http: httpx.AsyncClient
+    http: aiohttp.ClientSession
 
     async def run(self, brand: Brand, kind: str, subject_id: UUID) -> datetime | None:
         return await self.handlers[kind](brand.due(kind, subject_id))

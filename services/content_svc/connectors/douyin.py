@@ -5,11 +5,13 @@ HTTP is 200 either way; a call succeeded iff `data.error_code` is 0. Creating tw
 video_id makes two items, so a created one is looked up by its video_id before any repeat.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
-import httpx
+import aiohttp
 
 from content_svc.connectors import (
     Ability,
@@ -48,7 +50,7 @@ _FIGURES = {
 @dataclass(frozen=True, slots=True)
 class Douyin:
     url: str
-    client: httpx.AsyncClient
+    client: aiohttp.ClientSession
     tokens: TokenBook
 
     abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.PUBLISH, Ability.READ_METRICS})
@@ -98,7 +100,7 @@ class Douyin:
             job,
             "POST",
             f"{_API}/upload_video/",
-            files={"video": (f"{job.post_id}.mp4", video, "video/mp4")},
+            form=partial(_film, f"{job.post_id}.mp4", video),
         )
         nested = data.get("video")
         video_id = nested.get("video_id") if isinstance(nested, dict) else data.get("video_id")
@@ -139,9 +141,15 @@ class Douyin:
         return Refused("removed_on_platform")
 
     async def _call(
-        self, whose: Job | Subject, method: str, path: str, **arguments: Any
+        self,
+        whose: Job | Subject,
+        method: str,
+        path: str,
+        *,
+        json: dict[str, Any] | None = None,
+        form: Callable[[], aiohttp.FormData] | None = None,
     ) -> dict[str, Any]:
-        """One call as the account; a token that ended is renewed once."""
+        """One call as the account; a token that ended is renewed once. A form is good for one."""
         refused_version = None
         for _ in range(2):
             grant = await self.tokens.grant(
@@ -157,7 +165,8 @@ class Douyin:
                 f"{self.url}{path}",
                 params={"open_id": grant.settings["open_id"]},
                 headers={"access-token": grant.token},
-                **arguments,
+                json=json,
+                data=form and form(),
             )
             data, code = _data(body)
             if code == 0:
@@ -218,6 +227,12 @@ class Douyin:
         if code in _REFRESH_ENDED:
             raise Rejected(EXPIRED)
         raise TryLater(f"platform_{code}")
+
+
+def _film(name: str, film: bytes) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    form.add_field("video", film, filename=name, content_type="video/mp4")
+    return form
 
 
 def _data(body: dict[str, Any]) -> tuple[dict[str, Any], int]:

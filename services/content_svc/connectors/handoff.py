@@ -12,11 +12,11 @@ from html.parser import HTMLParser
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
 import orjson
 
 from content_svc.connectors import Ability, Reading, Subject, TryLater
-from content_svc.connectors.http import retry_after
+from content_svc.connectors.http import FAULTS, retry_after
 from shared.events.account import Platform
 
 _LARGEST_PAGE = 1024 * 1024
@@ -44,7 +44,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    client: httpx.AsyncClient
+    client: aiohttp.ClientSession
     hosts: Mapping[str, Sequence[str]]
     """By platform: `host` or `host:port` of links that are looked at at all."""
 
@@ -77,19 +77,19 @@ class Handoff:
     async def fetch(self, platform: Platform, url: str) -> Page:
         self._require_known_host(platform, url)
         try:
-            async with self.client.stream("GET", url) as answer:
-                if answer.status_code in (404, 410):
+            async with self.client.get(url, allow_redirects=False) as answer:
+                if answer.status in (404, 410):
                     raise NotProof("there is no such page")
-                if answer.status_code == 429 or answer.status_code >= 500:
-                    raise TryLater(f"http_{answer.status_code}", after=retry_after(answer))
-                if answer.status_code != 200:
+                if answer.status == 429 or answer.status >= 500:
+                    raise TryLater(f"http_{answer.status}", after=retry_after(answer.headers))
+                if answer.status != 200:
                     raise NotProof("the link does not lead to the page itself")
                 body = b""
-                async for chunk in answer.aiter_bytes():
+                async for chunk in answer.content.iter_any():
                     body += chunk
                     if len(body) > _LARGEST_PAGE:
                         raise NotProof("the page is too large to be a post")
-        except httpx.HTTPError as error:
+        except FAULTS as error:
             raise TryLater(type(error).__name__.lower()) from error
         return read_page(body.decode("utf-8", "replace"), url)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-import httpx
+import aiohttp
 
 from content_svc.connectors import (
     Ability,
@@ -53,7 +53,7 @@ _CLOCK_SKEW_SECONDS = 60
 @dataclass(frozen=True, slots=True)
 class Wecom:
     url: str
-    client: httpx.AsyncClient
+    client: aiohttp.ClientSession
     tokens: TokenBook
 
     abilities: ClassVar[frozenset[Ability]] = frozenset(

@@ -1,7 +1,7 @@
 """Sees every I/O of this process on its way, and stops the process at the one that is ordered.
 
 It stands where the drivers meet the network: asyncpg's protocol (SQLAlchemy's adapter ends there,
-too), aiokafka's client, the transport of httpx.
+too), aiokafka's client, the transport of httpx, the sessions of aiohttp.
 """
 
 import hashlib
@@ -17,11 +17,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+import aiohttp
 import asyncpg
 import httpx
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.protocol.produce import ProduceRequest
+from yarl import URL
 
 from tests.chaos.crashpoints.control import (
     Kind,
@@ -199,6 +201,19 @@ def _watch_http(watch: Watch) -> None:
         return response
 
     httpx.AsyncHTTPTransport.handle_async_request = handle  # type: ignore[method-assign]
+
+    real_aiohttp = aiohttp.ClientSession._request
+
+    async def request(
+        self: aiohttp.ClientSession, method: str, url: Any, **arguments: Any
+    ) -> aiohttp.ClientResponse:
+        shape = f"{method} {path_shape(URL(url).path)}"
+        response: aiohttp.ClientResponse = await watch.around(
+            "http call", shape, lambda: real_aiohttp(self, method, url, **arguments)
+        )
+        return response
+
+    aiohttp.ClientSession._request = request  # type: ignore[assignment,method-assign]
 
 
 def shape_of(statement: str) -> str:
