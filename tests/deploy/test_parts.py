@@ -63,5 +63,5 @@ def test_the_environment_tunes_but_does_not_rewire(
     env = find_part(settings, "content").env
 
     assert env["CONTENT_REVIEW_POLL_SECONDS"] == "0.5"
-    assert env["CONTENT_MEASURE_FIRST_SECONDS"] == "10"
+    assert env["CONTENT_MEASURE_FIRST_SECONDS"] == "20"
     assert env["CONTENT_DATABASE_URL"] == "postgresql://content/app"
