@@ -110,6 +110,11 @@ class Brand:
         """Texts that nobody else may ever see a part of."""
         return [self.canary, self.east.phone, self.west.phone, self.words["api_key"]]
 
+    @property
+    def looked_for(self) -> str:
+        """How much is looked for in every answer to another brand."""
+        return f"{len(self.secrets())} secrets and {len(self.needles) // 2} ids looked for"
+
 
 def uuid_of(typed_id: str) -> UUID:
     return parse_typed(typed_id)[1]

@@ -32,7 +32,7 @@ async def ask_everything(world: World, sides: Sides, what: str, *kinds: str) -> 
     assert findings.covered == {operation.name for operation in operations}
     report.note(
         f"GraphQL, {what}: {len(findings.covered)} root fields, {len(asker.visited)} fields of "
-        f"types, {findings.probes} probes, {findings.requests} requests; "
+        f"types, {findings.probes} probes, {findings.requests} requests, {other.looked_for}; "
         f"seen {len(findings.seen)}, told apart {len(findings.told_apart)}, "
         f"5xx {len(findings.broken)}"
     )

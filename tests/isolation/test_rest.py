@@ -27,7 +27,7 @@ async def ask_everything(world: World, sides: Sides, what: str) -> Findings:
     assert findings.covered == {operation.name for operation in list_operations()}
     report.note(
         f"REST, {what}: {len(findings.covered)} operations, {findings.probes} probes, "
-        f"{findings.requests} requests; seen {len(findings.seen)}, "
+        f"{findings.requests} requests, {other.looked_for}; seen {len(findings.seen)}, "
         f"told apart {len(findings.told_apart)}, 5xx {len(findings.broken)}"
     )
     findings.check()
