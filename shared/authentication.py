@@ -7,7 +7,8 @@ service token, so the services see one kind of principal. Rules: docs/security.m
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -159,25 +160,29 @@ class Authenticator:
             raise Unauthenticated("the token is not valid") from error
 
 
-def open_authenticator(
-    settings: ProcessSettings, client: httpx.AsyncClient, *, is_inside: bool = True
-) -> Authenticator:
-    """What verifies the callers of a process, by its settings; `client` fetches the JWKS.
+@asynccontextmanager
+async def open_authenticator(
+    settings: ProcessSettings, *, is_inside: bool = True
+) -> AsyncIterator[Authenticator]:
+    """What verifies the callers of a process, by its settings.
 
     A process that is not `is_inside` is never called by one of ours.
     """
-    source: KeySource
-    if settings.oidc_jwks_file is not None:
-        source = FileKeys(settings.oidc_jwks_file)
-    else:
-        assert settings.oidc_jwks_url is not None
-        source = RemoteKeys(settings.oidc_jwks_url, client)
-    return Authenticator(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        key_source=source,
-        service_secret=read_key(settings.service_secret_file) if is_inside else None,
-    )
+    async with AsyncExitStack() as stack:
+        source: KeySource
+        if settings.oidc_jwks_file is not None:
+            source = FileKeys(settings.oidc_jwks_file)
+        else:
+            assert settings.oidc_jwks_url is not None
+            # only here: a client reads every certificate there is
+            client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+            source = RemoteKeys(settings.oidc_jwks_url, client)
+        yield Authenticator(
+            issuer=settings.oidc_issuer,
+            audience=settings.oidc_audience,
+            key_source=source,
+            service_secret=read_key(settings.service_secret_file) if is_inside else None,
+        )
 
 
 def issue_service_token(principal: Principal, secret: bytes) -> str:

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
-import httpx
 from fastapi import FastAPI
 
 from account_svc.access import MATRIX
@@ -28,11 +27,10 @@ def create_app(settings: Settings) -> FastAPI:
             stack.push_async_callback(engine.dispose)
             reads = await create_read_pool(settings.database_url, application="account_svc-reads")
             stack.push_async_callback(reads.close)
-            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
             yield {
                 "sessions": create_sessions(engine),
                 "reads": reads,
-                "authenticator": open_authenticator(settings, http),
+                "authenticator": await stack.enter_async_context(open_authenticator(settings)),
                 "audit_key": read_key(settings.audit_key_file),
                 "vault": open_vault(settings),
             }

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
-import httpx
 from fastapi import FastAPI
 
 from content_svc.access import MATRIX
@@ -36,7 +35,6 @@ def create_app(settings: Settings) -> FastAPI:
             sessions = create_sessions(engine)
             reads = await create_read_pool(settings.database_url, application="content_svc-reads")
             stack.push_async_callback(reads.close)
-            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
             platforms = await stack.enter_async_context(
                 create_client(settings.platform_timeout_seconds)
             )
@@ -45,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
                 "settings": settings,
                 "sessions": sessions,
                 "reads": reads,
-                "authenticator": open_authenticator(settings, http),
+                "authenticator": await stack.enter_async_context(open_authenticator(settings)),
                 "audit_key": audit_key,
                 "store": open_store(settings.asset_store_url),
                 "tokens": TokenBook(sessions, open_vault(settings)),

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -86,8 +85,9 @@ def create_app(settings: Settings) -> ASGIApp:
             )
             stack.push_async_callback(upstream.close)
             upstreams.append(upstream)
-            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-            authenticator = open_authenticator(settings, http, is_inside=False)
+            authenticator = await stack.enter_async_context(
+                open_authenticator(settings, is_inside=False)
+            )
             credentials = Credentials(authenticator, secret)
             operations = Operations(
                 schema,

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
-import httpx
 from fastapi import FastAPI
 
 from lead_svc.access import MATRIX
@@ -31,7 +30,6 @@ def create_app(settings: Settings) -> FastAPI:
             stack.push_async_callback(engine.dispose)
             reads = await create_read_pool(settings.database_url, application="lead_svc-reads")
             stack.push_async_callback(reads.close)
-            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
             vault = open_vault(settings)
             yield {
                 "intake": await stack.enter_async_context(
@@ -39,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
                 ),
                 "sessions": create_sessions(engine),
                 "reads": reads,
-                "authenticator": open_authenticator(settings, http),
+                "authenticator": await stack.enter_async_context(open_authenticator(settings)),
                 "audit_key": read_key(settings.audit_key_file),
                 "target_policy": settings.target_policy,
                 "vault": vault,

@@ -6,7 +6,9 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
@@ -20,10 +22,12 @@ from shared.authentication import (
     RemoteKeys,
     claims_of,
     issue_service_token,
+    open_authenticator,
     principal_of,
 )
 from shared.errors import Unauthenticated
 from shared.ids import uuid7
+from shared.settings import ProcessSettings
 
 ISSUER, AUDIENCE, SECRET = "https://login.brand.example", "kos", bytes(range(32))
 SIGNING = ECKey.generate_key("P-256", {"kid": "k1"}, private=True)
@@ -215,6 +219,33 @@ async def test_g2_unknown_keys_are_asked_for_once_a_minute_and_known_ones_outliv
         await source.keys("k1")
 
     assert asked == 1
+
+
+def settings_of(**source: Any) -> ProcessSettings:
+    return ProcessSettings(
+        port=1,
+        kafka_bootstrap="127.0.0.1:1",
+        service_secret_file=Path("unread"),
+        oidc_issuer=ISSUER,
+        oidc_audience=AUDIENCE,
+        **source,
+    )
+
+
+async def test_a_client_is_made_only_where_keys_are_fetched(tmp_path: Path) -> None:
+    """It costs the start of a process 50 ms and the memory of every certificate there is."""
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps(KeySet([SIGNING]).as_dict(private=False)))
+    made = []
+    with mock.patch.object(httpx, "AsyncClient", side_effect=httpx.AsyncClient) as client:
+        for settings in (
+            settings_of(oidc_jwks_file=jwks),
+            settings_of(oidc_jwks_url="https://login.brand.example/jwks"),
+        ):
+            async with open_authenticator(settings, is_inside=False) as authenticator:
+                made.append((type(authenticator._key_source).__name__, client.call_count))
+
+    assert made == [("FileKeys", 0), ("RemoteKeys", 1)]
 
 
 @pytest.mark.parametrize("seconds", [-30, 30])
