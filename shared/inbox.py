@@ -16,7 +16,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 from pydantic import ValidationError
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,12 +65,14 @@ _DUE = text(
     "select key from parked where consumer = :consumer and status = 'waiting' and next_at <= :at "
     "order by next_at limit 50"
 )
-_NEW_HEAD = insert(HeadRow)
-_SAVE_HEADS = _NEW_HEAD.on_conflict_do_update(
-    index_elements=["consumer", "key"],
-    set_={"version": func.greatest(HeadRow.version, _NEW_HEAD.excluded.version)},
+_SAVE_HEADS = text(
+    """
+    insert into head (consumer, key, version)
+    select :consumer, key, version
+    from unnest(cast(:keys as text[]), cast(:versions as bigint[])) moved (key, version)
+    on conflict (consumer, key) do update set version = greatest(head.version, excluded.version)
+    """
 )
-
 _BRAND = "inbox_brand"
 
 EVENTS = Counter("kos_events_total", "Events taken in", ["consumer", "outcome"])
@@ -318,10 +320,11 @@ async def save_heads(session: AsyncSession, consumer: str, versions: Mapping[str
         return
     await session.execute(
         _SAVE_HEADS,
-        [
-            {"consumer": consumer, "key": key, "version": version}
-            for key, version in sorted(versions.items())
-        ],
+        {
+            "consumer": consumer,
+            "keys": list(versions),
+            "versions": list(versions.values()),
+        },
     )
 
 

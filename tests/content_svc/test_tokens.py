@@ -99,6 +99,51 @@ async def test_c10_many_callers_renew_a_token_once(brand: Brand, tokens: TokenBo
     assert {grant.token for grant in grants} == {"token-1"}
 
 
+async def test_c10_callers_who_share_a_read_get_the_grant_of_their_own_account(
+    brand: Brand, sandbox: Sandbox, tokens: TokenBook
+) -> None:
+    accounts = [await make_account(brand, Platform.DOUYIN) for _ in range(3)]
+    for account in accounts[:2]:
+        await authorize_douyin(brand, sandbox, account)
+    platform = Platformed()
+
+    grants = await asyncio.gather(
+        *(
+            tokens.grant(brand.id, Platform.DOUYIN, account.account_id, platform.refresh)
+            for account in accounts
+        ),
+        return_exceptions=True,
+    )
+
+    own = await brand.sql(
+        "select account_id, id from platform_authorization where brand_id = :b order by created_at"
+    )
+    assert [row.account_id for row in own] == [account.account_id for account in accounts[:2]]
+    assert [grant.authorization_id for grant in grants if isinstance(grant, Grant)] == [
+        row.id for row in own
+    ]
+    assert [str(grant) for grant in grants if isinstance(grant, Rejected)] == [
+        "authorization_missing"
+    ]
+    assert platform.asked == 0
+
+
+async def test_c10_a_withdrawn_authorisation_is_not_used_again(
+    brand: Brand, tokens: TokenBook
+) -> None:
+    await brand.post("/authorizations", WECOM)
+    platform = Platformed()
+    await tokens.grant(brand.id, Platform.WECOM, None, platform.refresh)
+
+    await brand.sql(
+        "update platform_authorization set status = 'needs_reauthorization'"
+        " where brand_id = :b returning 1"
+    )
+
+    with pytest.raises(Rejected):
+        await tokens.grant(brand.id, Platform.WECOM, None, platform.refresh)
+
+
 async def test_c10_a_refused_token_is_renewed_once_for_all_who_held_it(
     brand: Brand, tokens: TokenBook
 ) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from prometheus_client import REGISTRY
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -134,6 +135,35 @@ async def test_a_poison_event_blocks_its_key_and_no_other(
     assert await seen(plumbing, poisoned) == [1]
     assert await seen(plumbing, healthy) == [1, 2]
     assert await parked_rows(plumbing) == [(2, "dead", 1), (3, "waiting", 1)]
+
+
+async def test_events_that_are_run_again_beside_a_failing_one_are_counted_once(
+    plumbing: Plumbing, inbox: Inbox, recorder: Recorder
+) -> None:
+    staff_id, other_id = uuid7(), uuid7()
+    recorder.failures[2] = Poison("no such thing")
+    before = counted()
+
+    await inbox.take(
+        [
+            make_envelope(plumbing, staff_id, 1),
+            make_envelope(plumbing, staff_id, 2),
+            make_envelope(plumbing, other_id, 1),
+        ]
+    )
+
+    assert [after - then for after, then in zip(counted(), before, strict=True)] == [2, 1]
+    assert await seen(plumbing, staff_id) == [1]
+    assert await seen(plumbing, other_id) == [1]
+
+
+def counted() -> list[float]:
+    """How many events were applied, and parked."""
+    return [
+        REGISTRY.get_sample_value("kos_events_total", {"consumer": CONSUMER, "outcome": outcome})
+        or 0.0
+        for outcome in ("applied", "parked")
+    ]
 
 
 async def test_data_that_does_not_fit_its_type_is_dead_at_once(
