@@ -5,6 +5,7 @@ Settings and traps of aiokafka 0.14 are from docs/adr/0004-consumers.md.
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ _STALL_SECONDS = 60
 _STOP_SECONDS = 5
 _ABANDON_SECONDS = 3
 _RETRY_SECONDS = 0.5
+_OBSERVE_SECONDS = 1.0
 
 LAG = Gauge("kos_consumer_lag", "Records not yet processed", ["consumer", "topic", "partition"])
 
@@ -126,9 +128,12 @@ class Consumer:
 
     async def _consume(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> None:
         self._progress_at = time.monotonic()
+        observed_at = -math.inf
         while not stopping.is_set():
             self._release(consumer)
-            self._observe(consumer)
+            if time.monotonic() > observed_at + _OBSERVE_SECONDS:
+                observed_at = time.monotonic()
+                self._observe(consumer)
             # Never cancelled: a cancelled getmany switches off aiokafka's idle detection for good.
             batch = await consumer.getmany(timeout_ms=500, max_records=500)
             if not batch:
