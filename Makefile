@@ -93,7 +93,7 @@ recovery: setup ## seconds until work goes on after a kill or an outage (ROWS="r
 	@$(BIN)/python -m tests.chaos.recovery $(ROWS)
 
 isolation: setup ## every operation with everything of another brand, as every role; prints what was counted
-	@KOS_LONG_FORM=1 $(BIN)/pytest tests/isolation -q
+	@KOS_LONG_FORM=1 $(BIN)/pytest tests/isolation -q -n 2
 
 hostile: setup ## hostile documents, tokens, webhook targets, requests by schemathesis; prints what was counted
 	@KOS_LONG_FORM=1 $(BIN)/pytest tests/hostile -q

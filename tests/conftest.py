@@ -24,6 +24,7 @@ from deploy.local.databases import Service, ServiceUrls
 from deploy.local.postgres import PostgresServer
 from deploy.local.process import find_free_port
 from shared import migrations
+from tests.isolation import report
 
 WHOLE_STACKS = (
     "tests/chaos/",
@@ -69,6 +70,8 @@ class ByStack(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(WHOLE_STACKS):
             return "whole stacks"
+        if report.IS_LONG and nodeid.startswith("tests/isolation/"):
+            return nodeid  # a test takes longer than a world of its own
         for world in SHARED_WORLDS:
             if nodeid.startswith(world):
                 return world

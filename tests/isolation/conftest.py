@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,8 +62,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(3600 if report.IS_LONG else 300))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of a run in parallel gives what it counted to the one that prints."""
+    given = getattr(session.config, "workeroutput", None)
+    if given is not None:
+        given["isolation"] = report.lines
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    report.lines += getattr(node, "workeroutput", {}).get("isolation", [])
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if report.IS_LONG:
         terminalreporter.section("isolation")
-        for line in report.lines:
+        for line in sorted(report.lines):
             terminalreporter.line(line)
