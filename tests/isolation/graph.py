@@ -154,7 +154,7 @@ class GraphAsker:
         if slot.prefix == "*":
             return [probe for probe in ids if probe.kind == call.prefix]
         if self.is_thorough:
-            return ids + words
+            return [each for each in ids if slot.prefix is not None or each.is_text] + words
         if slot.prefix is not None:
             return [probe for probe in ids if probe.kind == slot.prefix]
         return self.chance.sample(words, WORDS_IN_SHORT if operation.kind == "query" else 1)

@@ -149,7 +149,9 @@ class Asker:
         if slot.prefix == "event":
             return [event_of(self.other, operation.service)]
         if self.is_thorough:
-            return ids if slot.prefix == "*" else ids + words
+            if slot.prefix == "*":
+                return ids
+            return [each for each in ids if slot.prefix is not None or each.is_text] + words
         if slot.prefix is not None:
             fitting = slot.prefix
             if fitting == "*":

@@ -12,8 +12,9 @@ from tests.isolation.filters import filters_removed, without_filters
 from tests.isolation.keeping import Kept
 from tests.isolation.openapi import list_operations, request_of
 from tests.isolation.planting import tables_of
-from tests.isolation.probing import look_for
+from tests.isolation.probing import look_for, never_was
 from tests.isolation.site import Urls, with_urls
+from tests.isolation.words import reads_plain
 from tests.isolation.world import World, open_applications, reach
 
 PLAIN = Path(__file__).parent / "plain.txt"
@@ -129,3 +130,13 @@ async def test_what_a_test_leaves_behind_is_taken_back(
     assert await kept.put_back() == set()
     page = await world.send("account", own.admin, "GET", "/imports")
     assert look_for(other, page.content) is None
+
+
+def test_an_id_that_never_was_says_nothing_by_its_letters() -> None:
+    """One bit pattern away from this id is one that reads as a way to WeChat."""
+    found = never_was("rcpt_01m8h718h9ekjv7epesngvmpxr")
+
+    assert found.startswith("rcpt_01m8h718h9ekjv7e")
+    assert found != "rcpt_01m8h718h9ekjv7emmjwxy00f2"
+    assert reads_plain(found)
+    assert not reads_plain("rcpt_01m8h718h9ekjv7emmjwxy00f2")
