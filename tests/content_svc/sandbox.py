@@ -98,7 +98,8 @@ def sandboxed(settings: Settings, sandbox: Sandbox) -> Settings:
             "handoff_hosts": {"xiaohongshu": [host], "channels": [host]},
             "platform_timeout_seconds": 1.0,
             "review_poll_seconds": 0.1,
-            "dispatch_lease_seconds": 0.5,
+            # longer than a call, as it has to be
+            "dispatch_lease_seconds": 2.0,
             "dispatch_backoff_seconds": 0.1,
             "measure_first_seconds": 0.1,
         }

@@ -1,6 +1,7 @@
 """What attempts come to is written together, and counts only while a claim holds."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -115,3 +116,20 @@ async def test_c9_facts_are_remembered_but_of_a_lost_claim(
         {"claim": str(CLAIM)},
         {"claim": str(CLAIM), "sent_at": 2},
     ]
+
+
+async def test_c9_what_is_remembered_begins_the_lease_anew(
+    brand: Brand, settings: Settings, claimed: list[Claimed]
+) -> None:
+    recorder = Recorder(brand.sessions, settings)
+    early, late, lost = claimed
+    await brand.sql("update post set next_at = now() + '1 s' where brand_id = :b returning id")
+
+    for post, claim in ((late, CLAIM), (lost, LOST)):
+        with suppress(ClaimLost):
+            await recorder.remember(brand.id, post, claim, {})
+
+    left = dict(
+        await brand.sql("select id, next_at > now() + '80 s' from post where brand_id = :b")
+    )
+    assert [left[post.id] for post in (early, late, lost)] == [False, True, False]

@@ -1,9 +1,7 @@
 """A broker of a test's own, to be stopped or frozen, and what this process has open."""
 
-import asyncio
 import socket
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -28,13 +26,3 @@ def count_sockets(port: int | None = None) -> int:
         and (port is None or (bool(connection.raddr) and connection.raddr.port == port))
         for connection in psutil.Process().net_connections(kind="tcp")
     )
-
-
-def kafka_tasks() -> set["asyncio.Task[Any]"]:
-    """What clients of Kafka run in this loop, in which other tests may have left something."""
-    return {task for task in asyncio.all_tasks() if "aiokafka" in _file_of(task)}
-
-
-def _file_of(task: "asyncio.Task[Any]") -> str:
-    code = getattr(task.get_coro(), "cr_code", None)
-    return "" if code is None else str(code.co_filename)

@@ -87,7 +87,7 @@ returning post.id
 # Whoever still holds the claim may add to what is remembered.
 _REMEMBER = text(
     """
-    update post set progress = post.progress || f.facts
+    update post set progress = post.progress || f.facts, next_at = :lease_until
     from unnest(cast(:ids as uuid[]), cast(:claims as text[]), :facts) f (id, claim, facts)
     where post.brand_id = :brand_id and post.id = f.id
       and post.status = 'dispatching' and post.progress ->> 'claim' = f.claim
@@ -372,9 +372,9 @@ async def count_drafts_by_status(
 
 
 async def remember_progress(
-    session: AsyncSession, brand_id: UUID, items: Sequence[Facts]
+    session: AsyncSession, brand_id: UUID, items: Sequence[Facts], *, lease_until: datetime
 ) -> set[UUID]:
-    """Add facts to the progress of the posts whose claims still hold; their ids."""
+    """Add facts to the progress of the posts whose claims still hold, until then; their ids."""
     held = await session.scalars(
         _REMEMBER,
         {
@@ -382,6 +382,7 @@ async def remember_progress(
             "ids": [item.post_id for item in items],
             "claims": [str(item.claim) for item in items],
             "facts": [item.facts for item in items],
+            "lease_until": lease_until,
         },
     )
     return set(held)

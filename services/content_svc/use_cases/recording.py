@@ -59,7 +59,10 @@ class Recorder:
     async def remember(
         self, brand_id: UUID, post: Claimed, claim: UUID, facts: dict[str, Any]
     ) -> None:
-        """Commit facts to the progress of the post. Raises ClaimLost."""
+        """Commit facts to the progress of the post; its lease begins anew. Raises ClaimLost.
+
+        So a call that follows has the whole lease, however long those before it took.
+        """
         await self._remembered.add(brand_id, Facts(post.id, claim, facts))
 
     async def note(
@@ -70,8 +73,9 @@ class Recorder:
         await self._results.add(brand_id, Result(post.id, claim, outcome))
 
     async def _remember(self, brand_id: UUID, items: Sequence[Facts]) -> list[Exception | None]:
+        lease_until = now() + timedelta(seconds=self._settings.dispatch_lease_seconds)
         async with brand_session(self._sessions, brand_id) as session:
-            held = await posts.remember_progress(session, brand_id, items)
+            held = await posts.remember_progress(session, brand_id, items, lease_until=lease_until)
         return [None if item.post_id in held else ClaimLost() for item in items]
 
     async def _record(self, brand_id: UUID, results: Sequence[Result]) -> list[None]:
