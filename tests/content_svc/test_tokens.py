@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -301,3 +302,22 @@ async def test_c10_credentials_for_an_account_of_another_platform_are_refused(
     )
 
     assert problem["field"] == "/account_id"
+
+
+@pytest.mark.parametrize("name", ["expires_in", "refresh_expires_in"])
+async def test_c10_a_token_that_outlives_the_calendar_is_refused(brand: Brand, name: str) -> None:
+    granted: dict[str, Any] = {
+        "platform": "douyin",
+        "account_id": account_id(await make_account(brand, Platform.DOUYIN)),
+        "client_key": "k",
+        "open_id": "o",
+        "access_token": "a",
+        "refresh_token": "r",
+        "expires_in": 1,
+        "refresh_expires_in": 1,
+    }
+
+    problem = await brand.refuse("/authorizations", granted | {name: 10**12})
+
+    assert problem["status"] == 422
+    assert name in str(problem["errors"])

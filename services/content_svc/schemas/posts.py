@@ -129,6 +129,10 @@ class WhatConvertsOut(BaseModel):
     items: list[WhatConvertsRow]
 
 
+Seconds = Annotated[int, Field(gt=0, le=10 * 366 * 24 * 3600)]
+"""Of a token's life: platforms give a month at most; far beyond, there is no such date."""
+
+
 class DouyinAuthorizationIn(In):
     """What a seller's consent gave; `expires_in` and `refresh_expires_in` are in seconds."""
 
@@ -138,8 +142,8 @@ class DouyinAuthorizationIn(In):
     open_id: Annotated[str, Field(min_length=1, max_length=200)]
     access_token: Secret
     refresh_token: Secret
-    expires_in: Annotated[int, Field(gt=0)]
-    refresh_expires_in: Annotated[int, Field(gt=0)]
+    expires_in: Seconds
+    refresh_expires_in: Seconds
 
 
 class WecomAuthorizationIn(In):
