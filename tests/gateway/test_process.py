@@ -51,7 +51,8 @@ async def gateway(
         "gateway",
         cwd=ROOT,
         env=environment(services, key_files, port),
-        stderr=asyncio.subprocess.PIPE,
+        # a pipe that nobody reads is full after some hundred requests, and then the process waits
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
