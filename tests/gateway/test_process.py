@@ -43,16 +43,16 @@ def environment(services: Services, key_files: Path, port: int) -> dict[str, str
 
 @asynccontextmanager
 async def gateway(
-    services: Services, key_files: Path, port: int
+    services: Services, key_files: Path, port: int, *, log: int = asyncio.subprocess.DEVNULL
 ) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+    """A pipe for its log is full after some hundred requests, and then it waits for a reader."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "gateway",
         cwd=ROOT,
         env=environment(services, key_files, port),
-        # a pipe that nobody reads is full after some hundred requests, and then the process waits
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=log,
     )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
@@ -70,7 +70,8 @@ async def test_it_serves_and_ends_on_sigterm_though_a_subscription_is_open(
     services: Services, key_files: Path, make_token: MakeToken, free_port: Callable[[], int]
 ) -> None:
     headers = {"authorization": f"Bearer {make_token(brand=typed('brand', uuid7()))}"}
-    async with gateway(services, key_files, free_port()) as (process, http):
+    pipe = asyncio.subprocess.PIPE
+    async with gateway(services, key_files, free_port(), log=pipe) as (process, http):
         answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
         async with http.stream(
             "POST",
