@@ -1,12 +1,16 @@
-"""Trusted documents: known by the hash of their text."""
+"""Documents: trusted ones known by the hash of their text, refused ones by little else."""
 
+import gc
 import json
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from graphql import DocumentNode
 
-from gateway.edge.documents import document_id, read_trusted
+from gateway.edge.documents import Documents, document_id, read_trusted
+from gateway.edge.refusals import InvalidDocument
+from gateway.schema import schema
 from gateway.settings import Settings
 from tests.gateway.conftest import Client, MakeToken, serve
 from tests.gateway.services import Services
@@ -70,3 +74,26 @@ async def test_when_only_trusted_documents_run_people_cannot_send_others_but_sys
     assert refused.json()["errors"][0]["extensions"] == {"code": "untrusted_document"}
     assert trusted.json() == {"data": {"lead": None}}
     assert free.json() == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize("text", ["{ leads { nodes { id } } nothing%d }", "{ leads%d { nodes "])
+def test_of_a_refused_document_only_what_is_wrong_is_kept(text: str) -> None:
+    documents = Documents(schema._schema, most_cost=1000, introspection=False, trusted={})
+
+    def refuse(number: int) -> list[object]:
+        with pytest.raises(InvalidDocument) as refused:
+            documents.prepare(text % number, None, {})
+        assert refused.value.__cause__ is None
+        return [error.formatted for error in refused.value.errors]
+
+    before = _count_parsed()
+    first = [refuse(number) for number in range(20)]
+
+    assert [refuse(number) for number in range(20)] == first
+    assert "locations" in str(first[0])
+    assert _count_parsed() == before
+
+
+def _count_parsed() -> int:
+    gc.collect()
+    return sum(isinstance(found, DocumentNode) for found in gc.get_objects())

@@ -33,7 +33,7 @@ from gateway.edge.limits import (
     size_key,
 )
 from gateway.edge.planned import Plan
-from gateway.edge.refusals import InvalidDocument, RequestRefused
+from gateway.edge.refusals import Flaw, InvalidDocument, RequestRefused
 from gateway.relations import Plan as Relations
 
 _MOST_DOCUMENTS = 1000
@@ -96,7 +96,7 @@ class Documents:
         self._trusted = trusted
         self._known: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
-        self._invalid: OrderedDict[str, InvalidDocument] = OrderedDict()
+        self._invalid: OrderedDict[str, tuple[str, list[Flaw]]] = OrderedDict()
 
     def trusted(self, document_id: str) -> str:
         """The text behind `sha256:<hex>`."""
@@ -118,7 +118,7 @@ class Documents:
         if document is None:
             refused = self._invalid.get(text)
             if refused is not None:
-                raise refused
+                raise InvalidDocument(*refused)
             document = self._parse(text)
         else:
             self._known.move_to_end(text)
@@ -192,9 +192,9 @@ class Documents:
             self._characters -= len(oldest)
 
     def _refuse(self, text: str, code: str, errors: list[GraphQLError]) -> InvalidDocument:
-        refused = InvalidDocument(code, errors)
-        _remember(self._invalid, text, refused, _MOST_INVALID)
-        return refused
+        flaws = [Flaw(error.message, error.locations) for error in errors]
+        _remember(self._invalid, text, (code, flaws), _MOST_INVALID)
+        return InvalidDocument(code, flaws)
 
 
 def is_subscription(operation: Operation) -> bool:

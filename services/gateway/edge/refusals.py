@@ -1,9 +1,11 @@
 """Errors of an operation: what the edge refuses, what a service refused, and masked bugs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult, GraphQLError, SourceLocation
 
 from gateway.feed import FellBehind
 from gateway.upstream import Refused, Unavailable
@@ -32,16 +34,29 @@ class RequestRefused(Exception):
         return [GraphQLError(self.message, extensions={"code": self.code})]
 
 
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a document, without holding on to the document as a GraphQLError does."""
+
+    message: str
+    locations: list[SourceLocation] | None
+
+    def as_error(self, code: str) -> GraphQLError:
+        error = GraphQLError(self.message, extensions={"code": code})
+        error.locations = self.locations
+        return error
+
+
 class InvalidDocument(RequestRefused):
     """The document does not parse or does not fit the schema."""
 
-    def __init__(self, code: str, errors: list[GraphQLError]) -> None:
-        super().__init__(400, code, errors[0].message)
-        self._errors = errors
+    def __init__(self, code: str, flaws: Sequence[Flaw]) -> None:
+        super().__init__(400, code, flaws[0].message)
+        self._flaws = flaws
 
     @property
     def errors(self) -> list[GraphQLError]:
-        return [_with(error, error.message, code=self.code) for error in self._errors]
+        return [flaw.as_error(self.code) for flaw in self._flaws]
 
 
 def nothing_ran(result: ExecutionResult) -> bool:
