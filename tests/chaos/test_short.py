@@ -1,5 +1,6 @@
 """The short form: real processes, load, a fault of every class; every promise holds."""
 
+import gc
 from collections import Counter
 
 import pytest
@@ -14,6 +15,9 @@ pytestmark = pytest.mark.timeout(600)
 SECONDS = 22
 
 
+# aiokafka loses a connection that is being made when its broker dies or its client is stopped; here
+# it is the watcher's own. What the product's processes hold is counted from outside (I13).
+@pytest.mark.filterwarnings("ignore:Unclosed AIOKafkaConnection:ResourceWarning")
 async def test_a_fault_of_every_class_breaks_no_promise() -> None:
     said: list[str] = []
     # Light and patient, for the machine may be small and shared: what counts is that every class
@@ -30,6 +34,7 @@ async def test_a_fault_of_every_class_breaks_no_promise() -> None:
     )
     with reachable_folder() as home:
         result = await run(options, home, said.append)
+    gc.collect()
 
     report = "\n".join([*said, *lines(result, minutes=SECONDS / 60)])
     assert result.anomalies == [], report
