@@ -210,6 +210,8 @@ class CampaignFlow:
                 "slotValues": {"model": load.own.canaries.word()},
                 "startsAt": at.isoformat(),
                 "endsAt": (at + timedelta(seconds=1)).isoformat(),
+                # each play posts on the same accounts
+                "postsPerAccountGapMinutes": 0,
             },
             code=code,
         )
