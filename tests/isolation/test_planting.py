@@ -140,3 +140,13 @@ def test_an_id_that_never_was_says_nothing_by_its_letters() -> None:
     assert found != "rcpt_01m8h718h9ekjv7emmjwxy00f2"
     assert reads_plain(found)
     assert not reads_plain("rcpt_01m8h718h9ekjv7emmjwxy00f2")
+
+
+def test_an_id_none_of_whose_neighbours_read_plain_has_one_all_the_same() -> None:
+    """What all ids of the instant share reads as a way to WeChat."""
+    foreign = "rcpt_01m8he2wq534nzvxmbz1ga2xkn"
+    neighbour = never_was(foreign)
+
+    assert not reads_plain(foreign)
+    assert neighbour != foreign
+    assert not reads_plain(neighbour)
