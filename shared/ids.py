@@ -30,6 +30,7 @@ __all__ = [
     "LeadId",
     "OfferId",
     "PersonaId",
+    "PolicyId",
     "PostId",
     "ReceiptId",
     "RuleId",
@@ -99,6 +100,7 @@ StaffId = Annotated[UUID, *_typed_id("staff")]
 AccountId = Annotated[UUID, *_typed_id("acct")]
 PersonaId = Annotated[UUID, *_typed_id("persona")]
 ImportId = Annotated[UUID, *_typed_id("import")]
+PolicyId = Annotated[UUID, *_typed_id("policy")]
 RuleId = Annotated[UUID, *_typed_id("rule")]
 EntryId = Annotated[UUID, *_typed_id("entry")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]

@@ -36,6 +36,8 @@ MATRIX = AccessMatrix(
         "import.read": _HEAD_OFFICE,
         "rule.read": _EVERYONE,
         "rule.set": _HEAD_OFFICE,
+        "policy.read": _EVERYONE,
+        "policy.set": _HEAD_OFFICE,
         "ledger.read": _EVERYONE,
         "race.read": _EVERYONE,
         "api_key.read": _HEAD_OFFICE,

@@ -8,7 +8,16 @@ from typing import Any
 from fastapi import FastAPI
 
 from account_svc.access import MATRIX
-from account_svc.routes import accounts, api_keys, imports, incentives, org, personas, staff
+from account_svc.routes import (
+    accounts,
+    api_keys,
+    imports,
+    incentives,
+    org,
+    personas,
+    policies,
+    staff,
+)
 from account_svc.settings import Settings
 from shared.authentication import open_authenticator
 from shared.database import create_engine, create_read_pool, create_sessions, reach_database
@@ -38,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = create_edge(
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
-    for part in (org, staff, accounts, personas, imports, incentives, api_keys):
+    for part in (org, staff, accounts, personas, imports, incentives, policies, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))

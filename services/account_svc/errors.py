@@ -99,6 +99,16 @@ class RuleInThePast(Invalid):
     code = "rule_in_the_past"
 
 
+class PolicyExpired(Conflict):
+    """A platform policy was made for a time that does not reach to the instant in question."""
+
+    code = "policy_expired"
+
+
+class PolicyNotFound(NotFound):
+    code = "policy_not_found"
+
+
 class ApiKeyNotFound(NotFound):
     code = "api_key_not_found"
 

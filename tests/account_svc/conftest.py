@@ -1,11 +1,14 @@
 """The application over its real database. Every test makes a brand of its own and keeps to it."""
 
+import json
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from asgi_lifespan import LifespanManager
+from joserfc.jwk import KeySet, RSAKey
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp
 
 from account_svc.app import create_app
 from account_svc.consumers import HANDLERS
@@ -15,14 +18,25 @@ from shared.database import Sessions, create_engine, create_sessions
 from shared.ids import uuid7
 from shared.inbox import Inbox
 from shared.settings import read_key
+from tests.account_svc.graph import Graph, open_graph
 from tests.account_svc.making import Api, make_brand, make_staff
 from tests.caller import Json
 from tests.wiring import wire
 
 
 @pytest.fixture(scope="session")
-def settings(account_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(**wire(account_database, tmp_path_factory.mktemp("account-keys")))
+def signing_key() -> RSAKey:
+    """Of the issuer of people's tokens."""
+    return RSAKey.generate_key(2048, {"kid": "test"})
+
+
+@pytest.fixture(scope="session")
+def settings(
+    account_database: ServiceUrls, tmp_path_factory: pytest.TempPathFactory, signing_key: RSAKey
+) -> Settings:
+    wired = wire(account_database, tmp_path_factory.mktemp("account-keys"))
+    wired["oidc_jwks_file"].write_text(json.dumps(KeySet([signing_key]).as_dict(private=False)))
+    return Settings(**wired)
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +45,22 @@ def service_secret(settings: Settings) -> bytes:
 
 
 @pytest.fixture(scope="session")
-async def http(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def app(settings: Settings) -> AsyncIterator[ASGIApp]:
     async with LifespanManager(create_app(settings)) as manager:
-        transport = httpx.ASGITransport(app=manager.app, raise_app_exceptions=True)
-        async with httpx.AsyncClient(transport=transport, base_url="http://account") as client:
-            yield client
+        yield manager.app
+
+
+@pytest.fixture(scope="session")
+async def http(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://account") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def graph(app: ASGIApp, settings: Settings, signing_key: RSAKey) -> AsyncIterator[Graph]:
+    async with open_graph(app, settings, signing_key) as graph:
+        yield graph
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ KINDS: dict[str, tuple[Service, str]] = {
     "acct": ("account", "account"),
     "persona": ("account", "persona"),
     "import": ("account", "import_run"),
+    "policy": ("account", "platform_policy"),
     "rule": ("account", "incentive_rule"),
     "entry": ("account", "ledger_entry"),
     "apikey": ("account", "api_key"),

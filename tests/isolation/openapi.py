@@ -298,6 +298,10 @@ SPECIAL: dict[str, Any] = {
         ),
     },
     "account GET /race": {"parameters": lambda _: {"period": f"{now():%Y-%m}"}},
+    "account POST /policies": {"body": lambda _: {"fact": "posts_per_day", "number": 5}},
+    "account GET /policies/holding/{platform}/{fact}": {
+        "parameters": lambda _: {"platform": "xiaohongshu", "fact": "posts_per_day"}
+    },
     "account POST /incentive-rules": {
         "body": lambda _: {"trigger": "lead_accepted", "currency": "points", "amount": 5}
     },

@@ -97,6 +97,12 @@ class Planter:
             {"trigger": "deal_won", "rate_bp": 100, "currency": "CNY"},
         ):
             await self.post("account", "/incentive-rules", rule)
+        for told in (
+            {"fact": "posts_per_day", "number": 3},
+            {"fact": "lead_in_means", "words": [canary]},
+        ):
+            policy = {"platform": "xiaohongshu", "source": canary, **told}
+            await self.post("account", "/policies", policy)
         brand.east = await self.open_store(root, persona["id"], "east")
         brand.west = await self.open_store(root, persona["id"], "west")
         leaver = await self.hire(brand.west.unit, "leaver")

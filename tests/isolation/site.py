@@ -47,21 +47,25 @@ class Site:
     def secret(self) -> bytes:
         return read_key(self.account.service_secret_file)
 
-    def token(self, principal: Principal, *, seconds: int = 3600) -> str:
-        """An access token of a person with these rights."""
-        claims: dict[str, Any] = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": principal.actor,
-            "exp": int(time.time()) + seconds,
-            "brand": typed("brand", principal.brand_id),
-            "roles": sorted(principal.roles),
-            "units": [typed("unit", unit_id) for unit_id in principal.unit_ids],
-        }
-        if principal.staff_id is not None:
-            claims["staff"] = typed("staff", principal.staff_id)
-        header = {"alg": "RS256", "typ": "at+jwt", "kid": "test"}
-        return jwt.encode(header, claims, self.signing_key)
+    def token(self, principal: Principal) -> str:
+        return person_token(principal, self.signing_key)
+
+
+def person_token(principal: Principal, signing_key: RSAKey) -> str:
+    """An access token of a person with these rights."""
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": principal.actor,
+        "exp": int(time.time()) + 3600,
+        "brand": typed("brand", principal.brand_id),
+        "roles": sorted(principal.roles),
+        "units": [typed("unit", unit_id) for unit_id in principal.unit_ids],
+    }
+    if principal.staff_id is not None:
+        claims["staff"] = typed("staff", principal.staff_id)
+    header = {"alg": "RS256", "typ": "at+jwt", "kid": "test"}
+    return jwt.encode(header, claims, signing_key)
 
 
 def make_site(urls: Urls, folder: Path) -> Site:

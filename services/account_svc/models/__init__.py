@@ -39,6 +39,13 @@ from account_svc.models.incentive import (
     period_of,
 )
 from account_svc.models.org import LARGEST_DEPTH, Brand, Unit, split_path
+from account_svc.models.policy import (
+    PlatformPolicy,
+    PolicyFact,
+    PolicyFacts,
+    PolicyRow,
+    find_policy,
+)
 from account_svc.models.staff import Staff, StaffStatus, status_at
 
 __all__ = [
@@ -63,6 +70,10 @@ __all__ = [
     "Persona",
     "PersonaFacts",
     "PersonaKind",
+    "PlatformPolicy",
+    "PolicyFact",
+    "PolicyFacts",
+    "PolicyRow",
     "RuleFacts",
     "Seat",
     "Staff",
@@ -74,6 +85,7 @@ __all__ = [
     "Unit",
     "UnitFacts",
     "VoidedCause",
+    "find_policy",
     "period_before",
     "period_of",
     "run_status",

@@ -33,6 +33,7 @@ from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
 from gateway.schema.library import ASSETS, TEMPLATES, LibraryMutation, LibraryQuery
 from gateway.schema.live import Subscription
 from gateway.schema.pages import Node
+from gateway.schema.policies import POLICIES, PoliciesMutation, PoliciesQuery
 from gateway.schema.publishing import PublishingMutation, PublishingQuery
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
@@ -58,6 +59,7 @@ KINDS: dict[str, Kind[Any]] = {
         ENDPOINTS,
         ENTRIES,
         RULES,
+        POLICIES,
         BRANDS,
         API_KEYS,
         IMPORTS,
@@ -78,6 +80,7 @@ class Query(
     DealsQuery,
     ConversionsQuery,
     IncentivesQuery,
+    PoliciesQuery,
     RoutingQuery,
     ConnectionsQuery,
     WebhooksQuery,
@@ -103,6 +106,7 @@ class Mutation(
     ContactsMutation,
     DealsMutation,
     IncentivesMutation,
+    PoliciesMutation,
     RoutingMutation,
     ConnectionsMutation,
     WebhooksMutation,

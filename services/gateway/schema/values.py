@@ -53,6 +53,26 @@ class IncentiveTrigger(StrEnum):
 
 
 @strawberry.enum
+class PolicyFact(StrEnum):
+    SEATS_PER_ORGANISATION = "seats_per_organisation"
+    SEATS_PER_STORE = "seats_per_store"
+    POSTS_PER_DAY = "posts_per_day"
+    POST_GAP_MINUTES = "post_gap_minutes"
+    TEXT_LENGTH = "text_length"
+    LEAD_IN_MEANS = "lead_in_means"
+    TRANSFERS_PER_CALL = "transfers_per_call"
+    TRANSFERS_PER_CUSTOMER = "transfers_per_customer"
+    TRANSFER_WINDOW_DAYS = "transfer_window_days"
+    TRANSFER_DELAY_HOURS = "transfer_delay_hours"
+
+
+@strawberry.enum
+class PolicyOrigin(StrEnum):
+    PLATFORM = "platform"
+    BRAND = "brand"
+
+
+@strawberry.enum
 class AssetKind(StrEnum):
     IMAGE = "image"
     VIDEO = "video"
