@@ -39,6 +39,7 @@ MATRIX = AccessMatrix(
         "policy.read": _EVERYONE,
         "policy.set": _HEAD_OFFICE,
         "ledger.read": _EVERYONE,
+        "ledger.balance": _HEAD_OFFICE | {Role.ANALYST},
         "race.read": _EVERYONE,
         "api_key.read": _HEAD_OFFICE,
         "api_key.create": _HEAD_OFFICE,

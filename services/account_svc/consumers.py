@@ -22,6 +22,12 @@ async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepte
         staff_id=event.staff_id,
         unit_id=event.unit_id,
         earned_at=event.accepted_at,
+        facts={
+            "score": event.score or 0,
+            "grade": event.grade or "",
+            "from_post": int(event.post_id is not None),
+            "from_campaign": int(event.campaign_id is not None),
+        },
     )
 
 
@@ -45,8 +51,12 @@ async def on_deal_won(session: AsyncSession, received: Received[DealWon]) -> Non
         staff_id=event.staff_id,
         unit_id=event.unit_id,
         earned_at=event.closed_at,
-        deal_minor=event.amount_minor,
-        deal_currency=event.currency,
+        facts={
+            "amount": event.amount_minor,
+            "currency": event.currency,
+            "from_post": int(event.post_id is not None),
+            "from_campaign": int(event.campaign_id is not None),
+        },
     )
 
 
@@ -71,6 +81,10 @@ async def on_post_published(session: AsyncSession, received: Received[PostPublis
             staff_id=event.staff_id,
             unit_id=event.unit_id,
             earned_at=event.published_at,
+            facts={
+                "platform": event.platform.value,
+                "in_campaign": int(event.campaign_id is not None),
+            },
         )
 
 

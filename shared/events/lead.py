@@ -97,6 +97,8 @@ class LeadAccepted(LeadEvent):
     post_id: PostId | None
     campaign_id: CampaignId | None
     accepted_at: datetime
+    score: int | None = None
+    grade: str | None = None
 
 
 class LeadDeclined(LeadEvent):

@@ -26,7 +26,14 @@ async def make_rule(api: Api, **overrides: Any) -> Json:
     )
 
 
-def accepted(seller: Json, lead_id: UUID | None = None, at: datetime = AT) -> LeadAccepted:
+def accepted(
+    seller: Json,
+    lead_id: UUID | None = None,
+    at: datetime = AT,
+    *,
+    grade: str | None = None,
+    score: int | None = None,
+) -> LeadAccepted:
     return LeadAccepted(
         lead_id=lead_id or uuid7(),
         offer_id=uuid7(),
@@ -37,6 +44,8 @@ def accepted(seller: Json, lead_id: UUID | None = None, at: datetime = AT) -> Le
         post_id=None,
         campaign_id=None,
         accepted_at=at,
+        score=score,
+        grade=grade,
     )
 
 

@@ -8,8 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from account_svc.consumers import HANDLERS
+from deploy.local.databases import ServiceUrls
+from shared.access import Role
 from shared.clock import now
-from shared.database import Sessions, brand_session
+from shared.database import Sessions, brand_session, create_engine, create_sessions
 from shared.events.account import IncentivePosted, IncentiveReversed, Platform
 from shared.events.content import PostPublished
 from shared.events.lead import DealVoided, DealWon
@@ -21,6 +23,7 @@ from tests.account_svc.earning import (
     accepted,
     deal,
     deliver,
+    envelope,
     lead_voided,
     ledger,
     make_rule,
@@ -46,6 +49,8 @@ async def test_a11_an_accepted_lead_pays_once_and_is_announced(
         "rule_id": rule["id"],
         "rule_version": 1,
         "cause": typed("lead", event.lead_id),
+        "debit": "rewards/lead_accepted",
+        "credit": seller["id"],
         "amount": 10,
         "currency": "points",
         "earned_at": "2026-11-10T03:00:00Z",
@@ -92,6 +97,7 @@ async def test_a11_a_void_takes_back_by_a_counter_entry(
     entry, counter = await ledger(api)
     assert (entry["amount"], entry["reverses_id"]) == (10, None)
     assert (counter["amount"], counter["reverses_id"]) == (-10, entry["id"])
+    assert (counter["debit"], counter["credit"]) == (entry["credit"], entry["debit"])
     assert (await api.events("kos.incentive"))[-1] == IncentiveReversed(
         entry_id=uuid_of(counter["id"]),
         staff_id=uuid_of(seller["id"]),
@@ -196,6 +202,173 @@ async def test_a11_a_later_version_cannot_reach_into_the_past(api: Api) -> None:
         "/valid_from",
     )
     assert len((await api.get("/incentive-rules"))["items"]) == 1
+
+
+async def test_a11_a_formula_pays_by_what_the_event_tells(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    rule = await make_rule(api, amount=0, formula='20 if grade == "A" else score // 10')
+
+    await deliver(
+        api,
+        inbox,
+        accepted(seller, at=AT, grade="A", score=91),
+        accepted(seller, at=AT + timedelta(minutes=1), grade="B", score=64),
+        accepted(seller, at=AT + timedelta(minutes=2)),
+    )
+
+    assert rule["formula"] == '20 if grade == "A" else score // 10'
+    assert [entry["amount"] for entry in await ledger(api)] == [20, 6, 0]
+
+
+@pytest.mark.parametrize(
+    ("formula", "reason"),
+    [
+        ("amount // 100", "amount is unknown here; lead_accepted tells"),
+        ("score - 50", "pays -50, which is not between 0 and"),
+        ("__import__('os')", "only min and max of two or more values may be called"),
+    ],
+)
+async def test_a11_a_formula_that_cannot_pay_is_refused_by_name(
+    api: Api, formula: str, reason: str
+) -> None:
+    problem = await api.refuse("/incentive-rules", {**RULE, "amount": 0, "formula": formula})
+
+    assert (problem["status"], problem["field"]) == (422, "/formula")
+    assert reason in problem["detail"]
+    assert (await api.get("/incentive-rules"))["items"] == []
+
+
+async def test_a11_a_budget_pays_in_the_order_of_earning_and_a_void_makes_room(
+    api: Api, inbox: Inbox
+) -> None:
+    first, second = [await make_staff(api) for _ in range(2)]
+    await make_rule(api, monthly_budget=25)
+    lead_ids = [uuid7() for _ in range(4)]
+    earners = [first, second, second, first]
+    # told out of order: the budget goes by when they were earned
+    order = [3, 1, 0, 2]
+    sent = await deliver(
+        api,
+        inbox,
+        *(accepted(earners[n], lead_ids[n], at=AT + timedelta(minutes=n)) for n in order),
+        accepted(first, at=AT - timedelta(days=31)),
+    )
+    before = [await _line(api, one) for one in (first, second)]
+
+    void = envelope(api.brand_id, lead_voided(lead_ids[0]), version=sent[2].version + 1)
+    await inbox.take([void])
+
+    # 10 and 10 and half of the third fit into 25; the fourth does not
+    assert [_money(line) for line in before] == [(2, 20, 0, 10, 10), (2, 20, 0, 5, 15)]
+    after = [await _line(api, one) for one in (first, second)]
+    assert [_money(line) for line in after] == [(2, 20, 10, 5, 5), (2, 20, 0, 0, 20)]
+    assert (await api.get(f"/staff/{first['id']}/statement", period="2026-10"))["lines"] == [
+        {
+            "trigger": "lead_accepted",
+            "currency": "points",
+            "entries": 1,
+            "earned": 10,
+            "taken_back": 0,
+            "over_budget": 0,
+            "payable": 10,
+        }
+    ]
+
+
+async def _line(api: Api, seller: Json) -> Json:
+    statement = await api.get(f"/staff/{seller['id']}/statement", period="2026-11")
+    assert (statement["staff_id"], statement["period"]) == (seller["id"], "2026-11")
+    (line,) = statement["lines"]
+    return dict(line)
+
+
+def _money(line: Json) -> tuple[int, ...]:
+    return tuple(
+        line[name] for name in ("entries", "earned", "taken_back", "over_budget", "payable")
+    )
+
+
+async def test_a11_both_sides_of_the_ledger_are_equal(api: Api, inbox: Inbox, seller: Json) -> None:
+    await make_rule(api)
+    await make_rule(api, trigger="deal_won", amount=500, currency="CNY")
+    lead_id = uuid7()
+
+    await deliver(
+        api,
+        inbox,
+        accepted(seller, lead_id),
+        accepted(seller),
+        DealWon(**deal(seller, uuid7()), closed_at=AT),
+        lead_voided(lead_id),
+    )
+
+    balances = await api.get("/ledger/balances", period="2026-11")
+    assert balances["items"] == [
+        {"account": "rewards/deal_won", "currency": "CNY", "debit": 500, "credit": 0},
+        {"account": "sellers", "currency": "CNY", "debit": 0, "credit": 500},
+        {"account": "rewards/lead_accepted", "currency": "points", "debit": 20, "credit": 10},
+        {"account": "sellers", "currency": "points", "debit": 10, "credit": 20},
+    ]
+
+
+async def test_g2_a_statement_is_seen_by_extent(api: Api, other_api: Api, seller: Json) -> None:
+    other = await make_staff(api)
+    path = f"/staff/{seller['id']}/statement"
+
+    mine = await api.acting(Role.KOS, staff_id=seller["id"]).get(path)
+
+    assert mine["lines"] == []
+    for stranger in (
+        other_api,
+        api.acting(Role.KOS, staff_id=other["id"]),
+        api.acting(Role.STORE_MANAGER, unit_ids=(other["unit_id"],)),
+    ):
+        answer = await stranger.request("GET", path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "staff_not_found")
+
+
+async def test_a11_a_ledger_that_is_made_again_is_the_same_to_the_byte(
+    api: Api,
+    inbox: Inbox,
+    worker_sessions: Sessions,
+    account_database: ServiceUrls,
+    seller: Json,
+) -> None:
+    await make_rule(api, amount=0, formula="score + 1", monthly_budget=100)
+    await make_rule(api, trigger="deal_won", rate_bp=50)
+    lead_ids = [uuid7() for _ in range(4)]
+    won = deal(seller, uuid7())
+    sent = await deliver(
+        api,
+        inbox,
+        *(accepted(seller, lead_id, score=60) for lead_id in lead_ids),
+        DealWon(**won, closed_at=AT),
+        lead_voided(lead_ids[2]),
+        DealVoided(**won, reason="refunded"),
+    )
+    engine = create_engine(account_database.owner)
+    owner = create_sessions(engine)
+    before = await _bytes(owner, api)
+
+    async with brand_session(owner, api.brand_id) as session:
+        for table in ("ledger_entry", "voided_cause", "standing_change", "standing"):
+            await session.execute(text(f"delete from {table}"))
+    again = Inbox(f"rebuild-{uuid7()}", HANDLERS, worker_sessions, bytes(32))
+    # the aggregates in another order, each in its own
+    await again.take(sorted(sent, key=lambda one: (one.key[::-1], one.version)))
+
+    assert await _bytes(owner, api) == before
+    assert len(before) == 7
+    await engine.dispose()
+
+
+async def _bytes(owner: Sessions, api: Api) -> list[str]:
+    async with brand_session(owner, api.brand_id) as session:
+        rows = await session.scalars(
+            text("select encode(record_send(e), 'hex') from ledger_entry e order by e.id")
+        )
+        return list(rows)
 
 
 async def test_a11_replaying_all_events_gives_the_same_ledger(

@@ -118,15 +118,15 @@ def test_a_path_is_the_ids_from_the_root() -> None:
         ("points", 150, "CNY", 1_000 + 32),
         ("CNY", 150, "USD", 1_000),
         ("CNY", 0, "CNY", 1_000),
-        ("points", 0, None, 1_000),
+        ("points", 0, "", 1_000),
     ],
 )
 def test_a11_a_rule_pays_its_amount_and_its_rate(
-    currency: str, rate_bp: int, deal_currency: str | None, expected: int
+    currency: str, rate_bp: int, deal_currency: str, expected: int
 ) -> None:
     rule = IncentiveRule(amount=1_000, rate_bp=rate_bp, currency=currency)
 
-    assert rule.reward(219_999, deal_currency) == expected
+    assert rule.fixed_reward(219_999, deal_currency) == expected
 
 
 def test_a11_only_a_deal_has_a_rate() -> None:

@@ -134,7 +134,8 @@ async def test_g2_the_ledger_is_seen_by_extent_and_the_race_by_all(
 ) -> None:
     mine, theirs = await make_staff(api), await make_staff(api)
     await make_rule(api)
-    await deliver(api, inbox, accepted(mine), accepted(theirs))
+    later = AT + timedelta(minutes=1)
+    await deliver(api, inbox, accepted(mine), accepted(theirs, at=later))
     entries = await ledger(api)
     seller = api.acting(Role.KOS, staff_id=mine["id"])
     manager = api.acting(Role.STORE_MANAGER, unit_ids=(theirs["unit_id"],))

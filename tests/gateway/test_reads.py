@@ -478,3 +478,52 @@ async def test_filters_reach_the_service_in_its_own_words(
     await client.run("{ leads(first: 5, status: POOLED, unitId: 7) { nodes { id } } }")
 
     assert seen == [{"first": "5", "status": "pooled", "unit_id": "7"}]
+
+
+async def test_a11_a_statement_names_its_person_and_what_is_paid_out(
+    client: Client, services: Services, brand: str
+) -> None:
+    staff_id = services.add("staff", brand)
+    line = {
+        "trigger": "deal_won",
+        "currency": "CNY",
+        "entries": 3,
+        "earned": 9_000_000_000,
+        "taken_back": 1_000,
+        "over_budget": 500,
+        "payable": 8_999_998_500,
+    }
+    services.answers[f"GET account/staff/{staff_id}/statement"] = lambda _: {
+        "staff_id": staff_id,
+        "period": "2026-11",
+        "lines": [line],
+    }
+
+    response = await client.post(
+        {
+            "query": """query($id: ID!) {
+              statement(staffId: $id, period: "2026-11") {
+                period
+                staff { id }
+                lines { trigger currency entries earned takenBack overBudget payable }
+              }
+            }""",
+            "variables": {"id": staff_id},
+        }
+    )
+
+    assert response.json()["data"]["statement"] == {
+        "period": "2026-11",
+        "staff": {"id": staff_id},
+        "lines": [
+            {
+                "trigger": "DEAL_WON",
+                "currency": "CNY",
+                "entries": 3,
+                "earned": 9_000_000_000,
+                "takenBack": 1_000,
+                "overBudget": 500,
+                "payable": 8_999_998_500,
+            }
+        ],
+    }

@@ -26,11 +26,11 @@ from tests.isolation.world import World
 SHOWS_NOTHING_OF_ITS_OWN = {
     "query checkCompliance": "measures the text it is sent",
     "query funnel": "answers with counts",
+    "query ledgerBalances": "answers with sums",
     "query whatConverts": "answers with counts by platform",
     "query routingPolicy": "holds numbers and listed words",
     "mutation setContentPolicy": "answers with what it was sent",
     "mutation importMetrics": "answers with counts",
-    "mutation setIncentiveRule": "answers with a new id and numbers",
     "mutation setRoutingPolicy": "answers with what it was sent",
     "mutation replayWebhooks": "answers with a count",
 }
@@ -39,7 +39,11 @@ TAKES_ANY_ID = {
     "mutation createBrand input.id": "a platform administrator chooses the id of a new brand",
     "mutation planCampaign input.target.unitIds.*": "a unit may become known later",
 }
-_TELLS_APART = {"mutation createBrand input.id", *TELLS_APART}
+_TELLS_APART = {
+    "mutation createBrand input.id",
+    "mutation setIncentiveRule input.formula",
+    *TELLS_APART,
+}
 _DEEPER = {"authorizePlatform", "importMetrics"}
 """Commands that make nothing which is read again below."""
 _REFUSALS = ("NotFound", "Invalid", "NotAllowed", "RateLimited")

@@ -303,7 +303,11 @@ SPECIAL: dict[str, Any] = {
         "parameters": lambda _: {"platform": "xiaohongshu", "fact": "posts_per_day"}
     },
     "account POST /incentive-rules": {
-        "body": lambda _: {"trigger": "lead_accepted", "currency": "points", "amount": 5}
+        "body": lambda brand: {
+            "trigger": "lead_accepted",
+            "currency": "points",
+            "formula": f"0 if grade == '{brand.canary}' else 5",
+        }
     },
     "content POST /assets": {
         "parameters": lambda brand: {"name": brand.canary, "kind": "image"},

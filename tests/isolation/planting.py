@@ -93,8 +93,16 @@ class Planter:
             },
         )
         for rule in (
-            {"trigger": "lead_accepted", "amount": 10, "currency": "points"},
-            {"trigger": "deal_won", "rate_bp": 100, "currency": "CNY"},
+            {
+                "trigger": "lead_accepted",
+                "formula": f"0 if grade == '{canary}' else 10",
+                "currency": "points",
+            },
+            {
+                "trigger": "deal_won",
+                "formula": f"0 if currency == '{canary}' else amount // 100",
+                "currency": "CNY",
+            },
         ):
             await self.post("account", "/incentive-rules", rule)
         for told in (

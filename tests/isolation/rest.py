@@ -23,7 +23,7 @@ from tests.isolation.world import World
 
 SHOWS_NOTHING_OF_ITS_OWN = {
     "account POST /imports/{kind}": "answers with a new id and counts",
-    "account POST /incentive-rules": "answers with a new id and numbers",
+    "account GET /ledger/balances": "answers with sums",
     "content POST /compliance/check": "measures the text it is sent",
     "content POST /posts/metrics": "answers with counts",
     "content PUT /content-policy": "answers with what it was sent",
@@ -41,6 +41,7 @@ TAKES_ANY_ID = {
 """Slots whose id need not name anything: the command is undone."""
 TELLS_APART = {
     "account POST /brands body.id": "platform administrators may know which brands there are",
+    "account POST /incentive-rules body.formula": "names the word that it does not know",
 }
 """Slots where the answer says whether the other brand has the id, and why that is right."""
 WORDS_IN_SHORT = 3

@@ -371,7 +371,11 @@ GIVEN: dict[str, Any] = {
     "moveContactStage": lambda _: _input(stage="CARE"),
     "holdingPolicy": lambda _: {"platform": "XIAOHONGSHU", "fact": "POSTS_PER_DAY"},
     "setPlatformPolicy": lambda _: _input(platform="DOUYIN", fact="POSTS_PER_DAY", number=5),
-    "setIncentiveRule": lambda _: _input(trigger="LEAD_ACCEPTED", currency="points", amount=5),
+    "setIncentiveRule": lambda brand: _input(
+        trigger="LEAD_ACCEPTED",
+        currency="points",
+        formula=f"0 if grade == '{brand.canary}' else 5",
+    ),
     "setRoutingPolicy": lambda _: _input(offerMinutesByGrade=dict.fromkeys("ABCD", 30)),
     "connectPlatform": lambda _: _input(platform="generic", secrets=SECRETS, settings={}),
     "rotateConnectionSecrets": lambda _: _input(secrets=SECRETS),

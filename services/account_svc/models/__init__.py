@@ -19,6 +19,7 @@ from account_svc.models.facts import (
     StaffFacts,
     UnitFacts,
 )
+from account_svc.models.formula import BadFormula, work_out
 from account_svc.models.imports import (
     ImportKind,
     ImportProblem,
@@ -27,6 +28,7 @@ from account_svc.models.imports import (
     run_status,
 )
 from account_svc.models.incentive import (
+    LARGEST_REWARD,
     POINTS,
     Currency,
     IncentiveRule,
@@ -35,7 +37,9 @@ from account_svc.models.incentive import (
     StandingChange,
     Trigger,
     VoidedCause,
+    entry_id,
     period_before,
+    period_bounds,
     period_of,
 )
 from account_svc.models.org import LARGEST_DEPTH, Brand, Unit, split_path
@@ -50,6 +54,7 @@ from account_svc.models.staff import Staff, StaffStatus, status_at
 
 __all__ = [
     "LARGEST_DEPTH",
+    "LARGEST_REWARD",
     "POINTS",
     "STARTS",
     "TRANSITIONS",
@@ -57,6 +62,7 @@ __all__ = [
     "AccountChange",
     "AccountFacts",
     "ApiKey",
+    "BadFormula",
     "Base",
     "Brand",
     "Currency",
@@ -85,10 +91,13 @@ __all__ = [
     "Unit",
     "UnitFacts",
     "VoidedCause",
+    "entry_id",
     "find_policy",
     "period_before",
+    "period_bounds",
     "period_of",
     "run_status",
     "split_path",
     "status_at",
+    "work_out",
 ]

@@ -7,10 +7,20 @@ import re
 from typing import Annotated, Self
 
 import phonenumbers
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from account_svc.models.account import Domain, PersonaKind, Seat
-from account_svc.models.incentive import Currency, Trigger
+from account_svc.models.formula import LONGEST, check_formula
+from account_svc.models.incentive import LARGEST_REWARD, Currency, Trigger
 from shared.events.account import Platform, UnitKind
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -100,10 +110,23 @@ class RuleFacts(Facts):
     trigger: Trigger
     amount: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
     rate_bp: Annotated[int, Field(ge=0, le=10_000)] = 0
+    formula: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    """Pays instead of both, over the facts that the trigger tells: `20 if grade == "A" else 10`."""
+    monthly_budget: Annotated[int, Field(ge=0, le=LARGEST_REWARD * 1000)] | None = None
+    """What the brand pays out for the trigger in a month, in the currency's unit."""
     currency: Currency
     valid_from: AwareDatetime | None = None
     """Left out: from now on."""
     is_active: bool = True
+
+    @field_validator("formula")
+    @classmethod
+    def _formula_fits(cls, formula: str | None, info: ValidationInfo) -> str | None:
+        if formula is not None and "trigger" in info.data:
+            check_formula(info.data["trigger"], formula)
+            if info.data.get("amount") or info.data.get("rate_bp"):
+                raise ValueError("a formula pays instead of an amount and a rate, not beside them")
+        return formula
 
     @model_validator(mode="after")
     def _rate_is_of_a_deal(self) -> Self:

@@ -1,5 +1,6 @@
 """Incentive rules, the ledger they fill, and the stores' monthly race."""
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -14,6 +15,8 @@ from shared.database import Aggregate
 
 Currency = Literal["points", "CNY"]
 POINTS = "points"
+LARGEST_REWARD = 10**12
+"""Points or fen that one cause may pay."""
 
 _BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -36,13 +39,17 @@ class IncentiveRule(OfBrand, Base):
     """Fixed part: points, or fen when the currency is CNY."""
     rate_bp: Mapped[int]
     """Part of a deal's amount in basis points (1/100 of a percent)."""
+    formula: Mapped[str | None]
+    """Pays instead of `amount` and `rate_bp`: see models/formula.py."""
+    monthly_budget: Mapped[int | None] = mapped_column(BigInteger)
+    """What the brand pays out for the trigger in a month, in the currency's unit."""
     currency: Mapped[str]
     valid_from: Mapped[datetime]
     is_active: Mapped[bool]
     created_at: Mapped[datetime]
 
-    def reward(self, deal_minor: int, deal_currency: str | None) -> int:
-        """What the rule pays, in its own currency's unit; fractions are cut off.
+    def fixed_reward(self, deal_minor: int, deal_currency: str) -> int:
+        """What a rule without a formula pays, in its own currency's unit; fractions are cut off.
 
         A rate pays fen per fen of the deal, or points per yuan. Deals in other currencies earn
         the fixed part only: there is no rate of exchange.
@@ -75,6 +82,7 @@ class LedgerEntry(OfBrand, Aggregate, Base):
         ),
         Index("ix_ledger_entry_staff_id", "staff_id", "id"),
         Index("ix_ledger_entry_unit_id", "unit_id", "id"),
+        Index("ix_ledger_entry_earned_at", "brand_id", "trigger", "earned_at"),
     )
 
     staff_id: Mapped[UUID]
@@ -134,9 +142,30 @@ class Standing(Base):
     deals: Mapped[int]
 
 
+def entry_id(
+    brand_id: UUID, trigger: Trigger, cause: str, at: datetime, *, is_counter: bool
+) -> UUID:
+    """A UUIDv7 that follows from what the entry is for: replaying the events makes it again."""
+    name = f"{brand_id}/{trigger}/{cause}/{'counter' if is_counter else 'pay'}"
+    digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:10])
+    milliseconds = int(at.timestamp() * 1000)
+    random_a, random_b = digest >> 68, digest & (2**62 - 1)
+    return UUID(int=milliseconds << 80 | 7 << 76 | random_a << 64 | 2 << 62 | random_b)
+
+
 def period_of(at: datetime) -> str:
     """The month of an instant as `2026-11`, by the calendar of the stores (Asia/Shanghai)."""
     return at.astimezone(_BUSINESS_ZONE).strftime("%Y-%m")
+
+
+def period_bounds(period: str) -> tuple[datetime, datetime]:
+    """The first instant of the month, and that of the next."""
+    year, month = int(period[:4]), int(period[5:])
+    following = (year + 1, 1) if month == 12 else (year, month + 1)
+    return (
+        datetime(year, month, 1, tzinfo=_BUSINESS_ZONE),
+        datetime(*following, 1, tzinfo=_BUSINESS_ZONE),
+    )
 
 
 def period_before(period: str) -> str:

@@ -18,16 +18,55 @@ from account_svc.models import (
     Trigger,
     VoidedCause,
     period_before,
+    period_bounds,
 )
 from account_svc.repository.reading import SUBTREES, Conditions
 from shared.access import Extent
 from shared.errors import Invalid
 from shared.web.pages import Cursor
 
-SELECT_RULE = """select r.id, r.trigger, r.version, r.amount, r.rate_bp, r.currency, r.valid_from,
-    r.is_active from incentive_rule r"""
-SELECT_ENTRY = """select e.id, e.staff_id, e.unit_id, e.rule_id, e.rule_version, e.cause, e.amount,
-    e.currency, e.earned_at, e.reverses_id from ledger_entry e"""
+SELECT_RULE = """select r.id, r.trigger, r.version, r.amount, r.rate_bp, r.formula,
+    r.monthly_budget, r.currency, r.valid_from, r.is_active from incentive_rule r"""
+SELECT_ENTRY = """select e.id, e.staff_id, e.unit_id, e.rule_id, e.rule_version, e.trigger, e.cause,
+    e.amount, e.currency, e.earned_at, e.reverses_id from ledger_entry e"""
+
+# What a month earned, each cause less what was taken back for it, whenever that was.
+_NET = """
+    net as (
+        select e.id, e.staff_id, e.trigger, e.currency, e.earned_at, e.amount,
+            coalesce(-c.amount, 0) as taken_back
+        from ledger_entry e
+        left join ledger_entry c on c.brand_id = e.brand_id and c.reverses_id = e.id
+        where e.brand_id = $1 and e.reverses_id is null
+            and e.earned_at >= $2 and e.earned_at < $3)"""
+# A budget is used up in the order of earning. What is taken back makes room for what came later.
+_STATEMENT = f"""
+    with {_NET},
+    budget as (
+        select distinct on (trigger) trigger, currency, monthly_budget from incentive_rule
+        where brand_id = $1 and valid_from < least($3, now())
+        order by trigger, version desc),
+    placed as (
+        select net.*, b.monthly_budget, sum(net.amount - net.taken_back) over (
+            partition by net.trigger, net.currency order by net.earned_at, net.id
+            rows unbounded preceding) as through
+        from net left join budget b on b.trigger = net.trigger and b.currency = net.currency
+        where b.monthly_budget is not null or net.staff_id = $4)
+    select trigger, currency, count(*) as entries, sum(amount)::bigint as earned,
+        sum(taken_back)::bigint as taken_back,
+        sum(case when monthly_budget is null then 0
+            else least(amount - taken_back, greatest(through - monthly_budget, 0)) end
+        )::bigint as over_budget
+    from placed where staff_id = $4 group by trigger, currency order by trigger, currency"""
+_BALANCES = f"""
+    with {_NET},
+    leg as (
+        select 'rewards/' || trigger as account, currency, amount as debit, taken_back as credit
+        from net
+        union all
+        select 'sellers', currency, taken_back, amount from net)
+    select account, currency, sum(debit)::bigint as debit, sum(credit)::bigint as credit
+    from leg group by account, currency order by currency, account"""
 
 _RACE = """
     with ranked as (
@@ -154,6 +193,24 @@ async def fold(session: AsyncSession, brand_id: UUID) -> None:
     )
     if is_mine:
         await session.execute(_FOLD, {"brand": brand_id})
+
+
+async def fetch_statement(
+    connection: asyncpg.Connection, brand_id: UUID, staff_id: UUID, period: str
+) -> list[asyncpg.Record]:
+    """What the person earned in the month, by trigger and currency."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _STATEMENT, brand_id, *period_bounds(period), staff_id
+    )
+    return rows
+
+
+async def fetch_balances(
+    connection: asyncpg.Connection, brand_id: UUID, period: str
+) -> list[asyncpg.Record]:
+    """Both sides of what the month's causes moved, by account and currency."""
+    rows: list[asyncpg.Record] = await connection.fetch(_BALANCES, brand_id, *period_bounds(period))
+    return rows
 
 
 async def fetch_race(

@@ -6,15 +6,20 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from account_svc.access import MATRIX
+from account_svc.errors import StaffNotFound
 from account_svc.models import IncentiveRule, RuleFacts, period_of
 from account_svc.repository import incentives as repository
+from account_svc.repository import staff
 from account_svc.schemas.incentives import (
+    BalancesOut,
     LedgerEntryOut,
     RuleOut,
     StandingOut,
+    StatementOut,
     entry_json,
     rule_json,
     standing_json,
+    statement_json,
 )
 from account_svc.use_cases import incentives as use_cases
 from shared.access import Principal
@@ -39,6 +44,8 @@ commands = APIRouter(tags=["incentives"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 
 MayReadRules = Annotated[Principal, Depends(MATRIX.allow("rule.read"))]
+Period = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+"""A month as `2026-11`, by the calendar of the stores; this month if left out."""
 MayReadLedger = Annotated[Principal, Depends(MATRIX.allow("ledger.read"))]
 
 
@@ -95,12 +102,39 @@ async def get_entries(request: Request, principal: MayReadLedger, body: ByIds) -
     return json_response(batch_of(rows, "entry", ids, entry_json))
 
 
+@reads.get("/ledger/balances", response_model=BalancesOut)
+async def get_balances(
+    request: Request,
+    principal: Annotated[Principal, Depends(MATRIX.allow("ledger.balance"))],
+    period: Period = None,
+) -> Response:
+    """The trial balance of a month's causes: what the brand's rewards gave and sellers got."""
+    period = period or period_of(now())
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows = await repository.fetch_balances(connection, principal.brand_id, period)
+    return json_response({"period": period, "items": [dict(row) for row in rows]})
+
+
+@reads.get("/staff/{staff_id}/statement", response_model=StatementOut)
+async def get_statement(
+    request: Request, principal: MayReadLedger, staff_id: StaffId, period: Period = None
+) -> Response:
+    """What a person earned in a month, and what of it the brand pays out."""
+    period = period or period_of(now())
+    seen = staff.visible_staff(principal.brand_id, principal.extent)
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        if not await fetch_by_ids(connection, staff.SELECT_STAFF, seen, [staff_id]):
+            raise StaffNotFound("no such person")
+        rows = await repository.fetch_statement(connection, principal.brand_id, staff_id, period)
+    return json_response(statement_json(staff_id, period, rows))
+
+
 @reads.get("/race", response_model=Page[StandingOut])
 async def list_race(
     request: Request,
     principal: Annotated[Principal, Depends(MATRIX.allow("race.read"))],
     cursor: CursorQuery,
-    period: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = None,
+    period: Period = None,
 ) -> Response:
     """The stores' month by rank, this month if left out; equal stores share a rank.
 

@@ -15,17 +15,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from account_svc.errors import RuleInThePast
 from account_svc.models import (
     POINTS,
+    BadFormula,
     IncentiveRule,
     LedgerEntry,
     RuleFacts,
     StandingChange,
     Trigger,
+    entry_id,
     period_of,
+    work_out,
 )
 from account_svc.repository import incentives as repository
 from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
+from shared.consumer import Poison
 from shared.database import Sessions, brand_session
 from shared.events.account import IncentivePosted, IncentiveReversed
 from shared.ids import typed, uuid7
@@ -71,15 +75,17 @@ async def reward(
     staff_id: UUID,
     unit_id: UUID,
     earned_at: datetime,
-    deal_minor: int = 0,
-    deal_currency: str | None = None,
+    facts: Mapping[str, int | str],
 ) -> None:
-    """Pay the seller for the cause, once, by the version of the rule that was valid then."""
+    """Pay the seller for the cause, once, by the version of the rule that was valid then.
+
+    `facts` are those that formulas of the trigger may name.
+    """
     rule = await repository.find_rule(session, brand_id, trigger, earned_at)
     if rule is None:
         return
     values: dict[str, Any] = {
-        "id": uuid7(),
+        "id": entry_id(brand_id, trigger, cause, earned_at, is_counter=False),
         "brand_id": brand_id,
         "staff_id": staff_id,
         "unit_id": unit_id,
@@ -88,7 +94,7 @@ async def reward(
         "rule_version": rule.version,
         "trigger": trigger,
         "cause": cause,
-        "amount": rule.reward(deal_minor, deal_currency),
+        "amount": _amount(rule, facts),
         "currency": rule.currency,
         "earned_at": earned_at,
         "reverses_id": None,
@@ -114,9 +120,20 @@ async def take_back(
         await _counter(session, entry, voided_at)
 
 
+def _amount(rule: IncentiveRule, facts: Mapping[str, int | str]) -> int:
+    if rule.formula is None:
+        return rule.fixed_reward(int(facts.get("amount", 0)), str(facts.get("currency", "")))
+    try:
+        return work_out(rule.formula, facts)
+    except BadFormula as problem:
+        raise Poison(f"version {rule.version} of the rule for {rule.trigger} {problem}") from None
+
+
 async def _counter(session: AsyncSession, entry: LedgerEntry, voided_at: datetime) -> None:
     values: dict[str, Any] = {
-        "id": uuid7(),
+        "id": entry_id(
+            entry.brand_id, Trigger(entry.trigger), entry.cause, voided_at, is_counter=True
+        ),
         "brand_id": entry.brand_id,
         "staff_id": entry.staff_id,
         "unit_id": entry.unit_id,

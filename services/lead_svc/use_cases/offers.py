@@ -252,6 +252,8 @@ async def accept(
             post_id=lead.post_id,
             campaign_id=lead.campaign_id,
             accepted_at=at,
+            score=lead.score,
+            grade=lead.grade,
         ),
     )
     _audit(session, lead, "lead.accept", actor, offer)

@@ -86,8 +86,11 @@ def rewrite(folder: Path) -> Callable[[Part], Part]:
     """Starts the processes under test through the nursery; all others as they are."""
 
     def through_nursery(part: Part) -> Part:
-        # what time alone brings would be noise
-        env = part.env | {"CONTENT_MEASURE_FIRST_SECONDS": "3600"}
+        # what time alone brings would be noise, and a killed attempt's lease is waited out
+        env = part.env | {
+            "CONTENT_MEASURE_FIRST_SECONDS": "3600",
+            "CONTENT_DISPATCH_LEASE_SECONDS": "5",
+        }
         if part.name not in (*LEAD_PROCESSES, *CAMPAIGN_PROCESSES):
             return replace(part, env=env)
         python, _, *module = part.command

@@ -1,0 +1,175 @@
+"""What a rule pays, written by the brand: an expression over the facts of one event.
+
+The grammar is Python's, of which only arithmetic on whole numbers, comparison, `and`, `or`, `not`,
+`in` and `a if b else c` are let through; simpleeval walks the parsed tree, nothing is compiled or
+run. A formula sees the event alone, so the same events always pay the same.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import product
+from typing import Any
+
+from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
+
+from account_svc.models.incentive import LARGEST_REWARD, Trigger
+
+LONGEST = 500
+"""Characters of a formula."""
+_DEEPEST = 40
+_LARGEST_LITERAL = 10**12
+
+_OPERATORS = {
+    kind: DEFAULT_OPERATORS[kind]
+    for kind in (
+        ast.Add,
+        ast.Sub,
+        ast.Mult,
+        ast.FloorDiv,
+        ast.Mod,
+        ast.Eq,
+        ast.NotEq,
+        ast.Gt,
+        ast.Lt,
+        ast.GtE,
+        ast.LtE,
+        ast.Not,
+        ast.USub,
+        ast.In,
+        ast.NotIn,
+    )
+}
+_FUNCTIONS = {"min": min, "max": max}
+_GRAMMAR = (
+    ast.Expression,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.IfExp,
+    ast.Call,
+    ast.Name,
+    ast.Constant,
+    ast.Load,
+    ast.And,
+    ast.Or,
+    *_OPERATORS,
+)
+
+VARIABLES: dict[Trigger, dict[str, tuple[int | str, ...]]] = {
+    Trigger.LEAD_ACCEPTED: {
+        "score": (0, 1, 60, 100),
+        "grade": ("", "A", "B", "C", "D"),
+        "from_post": (0, 1),
+        "from_campaign": (0, 1),
+    },
+    Trigger.DEAL_WON: {
+        "amount": (0, 1, 99, 1_999_900, 10**11),
+        "currency": ("CNY", "USD"),
+        "from_post": (0, 1),
+        "from_campaign": (0, 1),
+    },
+    Trigger.POST_PUBLISHED: {
+        "platform": ("xiaohongshu", "douyin", "channels", "wecom"),
+        "in_campaign": (0, 1),
+    },
+}
+"""What a trigger's formula may name, with values that it is tried with before it is taken.
+
+`amount` is in minor units of `currency`; a fact that the event does not tell is 0 or "".
+"""
+
+
+class BadFormula(ValueError):
+    """The text is no formula of the trigger; the message says what is wrong where."""
+
+
+def check_formula(trigger: Trigger, text: str) -> None:
+    """Raises BadFormula unless the text pays a whole, not negative amount for every trial."""
+    tree = _parse(text)
+    known = VARIABLES[trigger]
+    for node in ast.walk(tree):
+        if not isinstance(node, _GRAMMAR):
+            raise BadFormula(f"{_shown(text, node)} is not allowed in a formula")
+        if isinstance(node, ast.Call):
+            _check_call(text, node)
+        elif isinstance(node, ast.Constant):
+            _check_literal(text, node)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and id(node) not in called and node.id not in known:
+            raise BadFormula(f"{node.id} is unknown here; {trigger} tells {', '.join(known)}")
+    for facts in _trials(trigger):
+        try:
+            work_out(text, facts)
+        except BadFormula as problem:
+            told = ", ".join(f"{name}={value!r}" for name, value in facts.items())
+            raise BadFormula(f"{problem} for {told}") from None
+
+
+def work_out(text: str, facts: Mapping[str, int | str]) -> int:
+    """What the formula pays for the facts; BadFormula if that is no amount."""
+    try:
+        found = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names=facts).eval(
+            text, previously_parsed=_parsed(text)
+        )
+    except ZeroDivisionError:
+        raise BadFormula("divides by zero") from None
+    except (TypeError, InvalidExpression) as error:
+        raise BadFormula(f"cannot be worked out: {error}") from None
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise BadFormula(f"pays {found!r}, which is no whole number")
+    if not 0 <= found <= LARGEST_REWARD:
+        raise BadFormula(f"pays {found}, which is not between 0 and {LARGEST_REWARD}")
+    return found
+
+
+@cache
+def _parsed(text: str) -> ast.expr:
+    return _parse(text).body
+
+
+def _parse(text: str) -> ast.Expression:
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise BadFormula(f"is not an expression: {getattr(error, 'msg', error)}") from None
+    if _depth(tree) > _DEEPEST:
+        raise BadFormula(f"is nested more than {_DEEPEST} levels deep")
+    return tree
+
+
+def _depth(tree: ast.AST) -> int:
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
+
+
+def _check_call(text: str, node: ast.Call) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else None
+    if name not in _FUNCTIONS or node.keywords or len(node.args) < 2:
+        raise BadFormula(
+            f"{_shown(text, node)}: only min and max of two or more values may be called"
+        )
+
+
+def _check_literal(text: str, node: ast.Constant) -> None:
+    if isinstance(node.value, str):
+        return
+    if isinstance(node.value, bool) or not isinstance(node.value, int):
+        raise BadFormula(f"{_shown(text, node)} is no whole number and no text")
+    if node.value > _LARGEST_LITERAL:
+        raise BadFormula(f"{_shown(text, node)} is larger than {_LARGEST_LITERAL}")
+
+
+def _shown(text: str, node: ast.AST) -> str:
+    return ast.get_source_segment(text.strip(), node) or type(node).__name__
+
+
+def _trials(trigger: Trigger) -> Iterator[dict[str, Any]]:
+    known = VARIABLES[trigger]
+    for values in product(*known.values()):
+        yield dict(zip(known, values, strict=True))
