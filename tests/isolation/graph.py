@@ -1,7 +1,7 @@
 """Every field of the gateway's root types, asked by one brand with everything of the other."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -140,7 +140,7 @@ class GraphAsker:
         ]
         name = f"{call.operation.name} {slot.name}"
         if name in _TELLS_APART:
-            answers[1] = answers[0]
+            probe, answers[1] = replace(probe, never=probe.foreign), answers[0]
         self.findings.take(name, probe, self.own, self.other, answers)
 
     @cached_property

@@ -1,7 +1,7 @@
 """Every REST operation, asked by one brand with everything of the other."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import httpx
@@ -41,7 +41,7 @@ TAKES_ANY_ID = {
 """Slots whose id need not name anything: the command is undone."""
 TELLS_APART = {
     "account POST /brands body.id": "platform administrators may know which brands there are",
-    "account POST /incentive-rules body.formula": "names the word that it does not know",
+    "account POST /incentive-rules body.formula": "names the part of the formula that is wrong",
 }
 """Slots where the answer says whether the other brand has the id, and why that is right."""
 WORDS_IN_SHORT = 3
@@ -131,7 +131,7 @@ class Asker:
         ]
         name = f"{request.operation.name} {slot.name}"
         if name in TELLS_APART:
-            answers[1] = answers[0]
+            probe, answers[1] = replace(probe, never=probe.foreign), answers[0]
         self.findings.take(name, probe, self.own, self.other, answers)
 
     @cached_property
