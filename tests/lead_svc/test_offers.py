@@ -283,7 +283,10 @@ async def test_l7_accepting_stops_the_clock_and_makes_the_owner(brand: Brand, st
         post_id=store.post,
         campaign_id=None,
         accepted_at=accepted.accepted_at,
+        score=answer.json()["score"],
+        grade=answer.json()["grade"],
     )
+    assert accepted.grade is not None
     assert (await loads(brand))[store.seller] == 1
 
 
