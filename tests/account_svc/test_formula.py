@@ -26,7 +26,7 @@ LEAD, DEAL = Trigger.LEAD_ACCEPTED, Trigger.DEAL_WON
 def test_a11_a_formula_pays_by_the_facts_of_its_event(
     trigger: Trigger, text: str, facts: dict[str, int | str], expected: int
 ) -> None:
-    given_facts = {
+    known: dict[str, int | str] = {
         "score": 0,
         "grade": "",
         "from_post": 0,
@@ -35,11 +35,11 @@ def test_a11_a_formula_pays_by_the_facts_of_its_event(
         "currency": "CNY",
         "platform": "douyin",
         "in_campaign": 0,
-    } | facts
+    }
 
     check_formula(trigger, text)
 
-    assert work_out(text, given_facts) == expected
+    assert work_out(text, known | facts) == expected
 
 
 @pytest.mark.parametrize(
