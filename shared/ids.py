@@ -15,11 +15,14 @@ __all__ = [
     "AccountId",
     "ApiKeyId",
     "AssetId",
+    "AttemptId",
     "AuditId",
     "BrandId",
     "CampaignId",
+    "CertificateId",
     "ConnectionId",
     "ContactId",
+    "CourseId",
     "DealId",
     "DecisionId",
     "DeliveryId",
@@ -103,6 +106,9 @@ ImportId = Annotated[UUID, *_typed_id("import")]
 PolicyId = Annotated[UUID, *_typed_id("policy")]
 RuleId = Annotated[UUID, *_typed_id("rule")]
 EntryId = Annotated[UUID, *_typed_id("entry")]
+CourseId = Annotated[UUID, *_typed_id("course")]
+AttemptId = Annotated[UUID, *_typed_id("attempt")]
+CertificateId = Annotated[UUID, *_typed_id("cert")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]
 TemplateId = Annotated[UUID, *_typed_id("tmpl")]

@@ -16,7 +16,9 @@ from account_svc.routes import (
     org,
     personas,
     policies,
+    rights,
     staff,
+    training,
 )
 from account_svc.settings import Settings
 from shared.authentication import open_authenticator
@@ -47,7 +49,9 @@ def create_app(settings: Settings) -> FastAPI:
     app = create_edge(
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
-    for part in (org, staff, accounts, personas, imports, incentives, policies, api_keys):
+    people = (org, staff, training, rights)
+    matrix = (accounts, personas, policies)
+    for part in (*people, *matrix, imports, incentives, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))

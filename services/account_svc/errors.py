@@ -1,6 +1,6 @@
 """What account_svc refuses, with stable codes."""
 
-from shared.errors import Conflict, Invalid, NotFound, Unauthenticated
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 
 
 class BrandExists(Conflict):
@@ -107,6 +107,56 @@ class PolicyExpired(Conflict):
 
 class PolicyNotFound(NotFound):
     code = "policy_not_found"
+
+
+class StaffErased(Conflict):
+    """What is personal of this person was erased: nothing new is written about them."""
+
+    code = "staff_erased"
+
+
+class CourseNotFound(NotFound):
+    code = "course_not_found"
+
+
+class UnknownCourse(Invalid):
+    code = "unknown_course"
+
+
+class CourseCodeTaken(Conflict):
+    code = "course_code_taken"
+
+
+class ExamOfAnother(Forbidden):
+    """An exam is taken by the person it is about, or entered by head office."""
+
+    code = "exam_of_another"
+
+
+class AttemptNotFound(NotFound):
+    code = "attempt_not_found"
+
+
+class AttemptOpen(Conflict):
+    code = "attempt_open"
+
+
+class AttemptGraded(Conflict):
+    code = "attempt_graded"
+
+
+class AttemptsExhausted(Conflict):
+    code = "attempts_exhausted"
+
+
+class AttemptTooEarly(Conflict):
+    code = "attempt_too_early"
+
+
+class WrongAnswers(Invalid):
+    """The answers do not fit the questions; whether they are right is no refusal."""
+
+    code = "wrong_answers"
 
 
 class ApiKeyNotFound(NotFound):

@@ -11,12 +11,14 @@ import structlog
 from account_svc.consumers import HANDLERS, TOPICS
 from account_svc.settings import Settings
 from account_svc.use_cases.incentives import fold_standings
+from account_svc.use_cases.rights import right_timers
 from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions, reach_database
 from shared.figures import run_figures
 from shared.health import Check
 from shared.relay import run_relay
 from shared.settings import read_key
+from shared.timers import run_timers
 from shared.upkeep import run_upkeep
 from shared.worker import Task
 
@@ -41,6 +43,11 @@ async def build(
         ordinal=settings.worker_ordinal,
     )
 
+    timers = right_timers(sessions)
+    figures = partial(
+        run_figures, sessions, "account", consumers=["account_svc"], kinds=list(timers)
+    )
+
     tasks: list[Task] = [
         (
             "relay",
@@ -49,7 +56,8 @@ async def build(
         ("consumer", consumer.run),
         ("race", partial(run_race, sessions)),
         ("upkeep", partial(run_upkeep, sessions)),
-        ("figures", partial(run_figures, sessions, "account", consumers=["account_svc"])),
+        ("figures", figures),
+        ("timers", partial(run_timers, sessions, timers)),
     ]
     return tasks, {"database": partial(reach_database, engine)}
 

@@ -57,7 +57,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     )
     max_offers: int = 5
     required_right: str | None = None
-    """The certificate without which nobody receives leads, such as `handle_leads`."""
+    """The right without whose certificates nobody receives leads, such as `handling_leads`."""
 
     def offer_minutes(self, grade: str) -> float:
         return self.offer_minutes_by_grade[grade]

@@ -42,6 +42,15 @@ class AccountStatus(StrEnum):
     RETIRED = "retired"
 
 
+class Right(StrEnum):
+    """What a person may do only with the certificates that their brand asks for it."""
+
+    FREE_POSTING = "free_posting"
+    PRICE_QUOTES = "price_quotes"
+    LIVE = "live"
+    HANDLING_LEADS = "handling_leads"
+
+
 class OrgEvent(Event):
     topic: ClassVar[str] = "kos.org"
     subject_prefix: ClassVar[str] = "unit"
@@ -132,7 +141,7 @@ class StaffDeparted(StaffEvent):
 
 
 class CertificateEarned(StaffEvent):
-    """The person holds the right until `expires_at`."""
+    """The person holds the right (one of `Right`) until `expires_at`, if nothing else is told."""
 
     type: ClassVar[str] = "kos.staff.certificate_earned.v1"
     right: str
@@ -140,7 +149,7 @@ class CertificateEarned(StaffEvent):
 
 
 class CertificateExpired(StaffEvent):
-    """The person no longer holds the right."""
+    """No certificate gives the person the right any longer."""
 
     type: ClassVar[str] = "kos.staff.certificate_expired.v1"
     right: str

@@ -42,6 +42,8 @@ VERB_PREFIX = {
     "Account": "acct",
     "Brand": "brand",
     "ApiKey": "apikey",
+    "Course": "course",
+    "ExamAttempt": "attempt",
     "IncentiveRule": "rule",
     "Template": "tmpl",
     "Campaign": "camp",
@@ -68,6 +70,7 @@ ID_FIELDS = {
     "templateId": "tmpl",
     "assetIds": "asset",
     "leadId": "lead",
+    "courseIds": "course",
     "postId": "post",
     "contactId": "contact",
     "endpointId": "endpoint",
@@ -97,13 +100,17 @@ TEXTS = {
     "name": "name",
     "cityCode": "310100",
 }
+AT_LEAST = {"options": 2}
+"""How many items a list needs, where one is too few."""
+ON_ANOTHER = {"scheduleDraft": "Draft", "startExam": "Course", "reopenExam": "Course"}
+"""Mutations on something else than what they answer with."""
 
 
 def sample(kind: Any, name: str, owner: str) -> Any:
     """A value that fits an input type, with every optional field given."""
     kind = get_nullable_type(kind)
     if isinstance(kind, GraphQLList):
-        return [sample(kind.of_type, name, owner)]
+        return [sample(kind.of_type, name, owner)] * AT_LEAST.get(name, 1)
     if isinstance(kind, GraphQLInputObjectType):
         return {
             field: sample(declared.type, field, owner) for field, declared in kind.fields.items()
@@ -199,7 +206,7 @@ async def test_a_mutation_sends_what_the_service_takes_and_reads_what_it_answers
     result = get_named_type(field.type)
     assert isinstance(result, GraphQLUnionType)
     argument: GraphQLArgument = field.args["input"]
-    owner = "Draft" if name == "scheduleDraft" else result.types[0].name
+    owner = ON_ANOTHER.get(name, result.types[0].name)
     query = f"mutation($input: {argument.type}) {{ {name}(input: $input) {{ __typename }} }}"
 
     data = await client.run(query, input=sample(argument.type, "input", owner))

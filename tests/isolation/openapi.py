@@ -250,6 +250,8 @@ def _soon(hours: float) -> str:
 
 SECRETS = {"keys": ["whsec_" + "A" * 43 + "="]}
 
+QUESTIONS = [{"text": "x", "options": ["x", "y"], "right_options": [1]}]
+
 SPECIAL: dict[str, Any] = {
     # moving the west store to the region of the east one
     "account POST /units/{unit_id}/move": {
@@ -287,6 +289,10 @@ SPECIAL: dict[str, Any] = {
         "parameters": lambda brand: {"account_id": brand.east.accounts[0]},
         "body": lambda brand: {"staff_id": brand.west.staff},
     },
+    "account POST /courses": {
+        "body": lambda brand: {"code": f"{brand.canary}-new", "questions": QUESTIONS}
+    },
+    "account POST /courses/{course_id}/revise": {"body": lambda _: {"questions": QUESTIONS}},
     "account POST /api-keys": {"body": lambda _: {"scopes": ["lead.read"]}},
     "account POST /api-keys/verify": {"body": lambda brand: {"key": brand.words["api_key"]}},
     "account POST /imports/{kind}": {

@@ -113,6 +113,7 @@ class Planter:
             await self.post("account", "/policies", policy)
         brand.east = await self.open_store(root, persona["id"], "east")
         brand.west = await self.open_store(root, persona["id"], "west")
+        await self.train(brand.east.staff, brand.west.staff)
         leaver = await self.hire(brand.west.unit, "leaver")
         await self.post("account", f"/staff/{leaver}/depart", {"reason": canary})
         asked: Json = {"name": canary, "role": "scrm", "scopes": [canary]}
@@ -132,6 +133,35 @@ class Planter:
             headers={"idempotency-key": canary},
         )
         await self.world.settle(brand.id)
+
+    async def train(self, *staff: str) -> None:
+        """Each has begun one exam and passed another, and a right needs either."""
+        canary = self.brand.canary
+        question = {"text": canary, "options": [canary, self.text("no")], "right_options": [0]}
+        begun, passed = [
+            await self.post(
+                "account",
+                "/courses",
+                {
+                    "code": self.text(word),
+                    "name": canary,
+                    "lessons": [{"title": canary, "body": canary}],
+                    "questions": [question],
+                    "validity_days": 365,
+                },
+            )
+            for word in ("begun", "passed")
+        ]
+        for right, course in (("free_posting", begun), ("live", passed)):
+            needs = {"right": right, "course_ids": [course["id"]]}
+            await self.post("account", "/rights", needs)
+        for course in (begun, passed):
+            for each in staff:
+                path = f"/courses/{course['id']}/start-attempt"
+                attempt = await self.post("account", path, {"staff_id": each})
+                if course is passed:
+                    path = f"/exam-attempts/{attempt['id']}/submit"
+                    await self.post("account", path, {"answers": [[0]]})
 
     async def open_store(self, root: str, persona: str, word: str) -> Store:
         canary = self.brand.canary
@@ -461,6 +491,8 @@ class Planter:
         unit, account = uuid_of(store.unit), [uuid_of(each) for each in store.accounts]
         places: tuple[tuple[Service, str, str, str], ...] = (
             ("account", "entry", "ledger_entry", "unit_id = $1"),
+            ("account", "attempt", "exam_attempt", f"staff_id in ({_SELLERS})"),
+            ("account", "cert", "certificate", f"staff_id in ({_SELLERS})"),
             ("content", "post", "post", "unit_id = $1"),
             ("content", "draft", "draft", "account_id = any($2)"),
             # the one that became a deal comes first
@@ -486,6 +518,7 @@ class Planter:
         return found
 
 
+_SELLERS = "select id from staff where unit_id = $1"
 _NAMED_BY = {("lead", "deal"), ("contact", "lead")}
 
 

@@ -42,6 +42,9 @@ PREFIXES = {
     "Persona": "persona",
     "Import": "import",
     "PlatformPolicy": "policy",
+    "Course": "course",
+    "ExamAttempt": "attempt",
+    "Certificate": "cert",
     "IncentiveRule": "rule",
     "LedgerEntry": "entry",
     "ApiKey": "apikey",
@@ -68,6 +71,8 @@ _BY_NAME = {
     "staffId": "staff",
     "accountId": "acct",
     "personaId": "persona",
+    "courseId": "course",
+    "courseIds": "course",
     "templateId": "tmpl",
     "assetIds": "asset",
     "campaignId": "camp",
@@ -76,7 +81,12 @@ _BY_NAME = {
     "contactId": "contact",
     "endpointId": "endpoint",
 }
-_ID_OF = {"scheduleDraft": "draft", "replayWebhooks": "endpoint"}
+_ID_OF = {
+    "scheduleDraft": "draft",
+    "replayWebhooks": "endpoint",
+    "startExam": "course",
+    "reopenExam": "course",
+}
 """Mutations whose `id` is not of what they answer with."""
 PAGE = 3
 
@@ -246,6 +256,9 @@ DEEP = {
     "post": """query($post: ID!, $acct: ID!) {
       post(id: $post) { leads(first: 3) { leads { id city } } }
       account(id: $acct) { history { reason staff { id name } } } }""",
+    "rights": """query($staff: ID!) { staffMember(id: $staff) { rights {
+      right isHeld expiresAt
+      denial { code message courses { courseId code name cause expiredAt } } } } }""",
 }
 """What lies deeper than may be asked for with the whole of a row; variables are kinds of ids."""
 
@@ -344,6 +357,13 @@ GIVEN: dict[str, Any] = {
         unitId=brand.east.unit, handle=f"{brand.canary}-new", displayName=brand.canary
     ),
     "handOverAccount": lambda brand: _input(id=brand.east.accounts[0], staffId=brand.west.staff),
+    "addCourse": lambda brand: _input(
+        code=f"{brand.canary}-new",
+        questions=[{"text": "x", "options": ["x", "y"], "rightOptions": [1]}],
+    ),
+    "reviseCourse": lambda _: _input(
+        questions=[{"text": "x", "options": ["x", "y"], "rightOptions": [1]}]
+    ),
     "addTemplate": lambda brand: _input(body=brand.canary),
     "planCampaign": lambda brand: _input(
         code=f"{brand.canary}-new", startsAt=_soon(1), endsAt=_soon(2), slotValues={"word": "x"}

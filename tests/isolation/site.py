@@ -124,3 +124,7 @@ class Tokens:
             token = self.issue(principal)
             self._kept[principal] = token, time.monotonic() + _TOKEN_SECONDS
         return token
+
+    def forget(self) -> None:
+        """The clock was set: those of another time are no good."""
+        self._kept.clear()

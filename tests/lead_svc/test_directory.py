@@ -178,13 +178,13 @@ async def test_a2_changed_facts_of_an_account_are_taken_over(brand: Brand, store
 async def test_a10_a_certificate_counts_until_it_expires(brand: Brand, store: Store) -> None:
     until = now() + timedelta(days=30)
     await brand.receive(
-        CertificateEarned(staff_id=store.seller, right="handle_leads", expires_at=until)
+        CertificateEarned(staff_id=store.seller, right="handling_leads", expires_at=until)
     )
     earned = await brand.rows('select "right", expires_at from seller_right')
 
-    await brand.receive(CertificateExpired(staff_id=store.seller, right="handle_leads"))
+    await brand.receive(CertificateExpired(staff_id=store.seller, right="handling_leads"))
 
-    assert earned == [{"right": "handle_leads", "expires_at": until}]
+    assert earned == [{"right": "handling_leads", "expires_at": until}]
     assert await brand.rows("select staff_id from seller_right") == []
 
 

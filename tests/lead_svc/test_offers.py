@@ -176,11 +176,13 @@ async def test_l6_a_certified_seller_is_found_behind_many_who_are_not(
                 "steps": ["region", "brand"],
                 "offer_minutes_by_grade": {"A": 1, "B": 1, "C": 1, "D": 1},
                 "max_offers": 2,
-                "required_right": "handle_leads",
+                "required_right": "handling_leads",
             },
         )
     await brand.receive(
-        CertificateEarned(staff_id=busy, right="handle_leads", expires_at=now() + timedelta(days=1))
+        CertificateEarned(
+            staff_id=busy, right="handling_leads", expires_at=now() + timedelta(days=1)
+        )
     )
 
     in_region = await brand.lead(phone=PHONE, post_url=store.url)
@@ -224,7 +226,7 @@ async def test_l6_a_policy_that_demands_a_certificate_skips_who_has_none(
     certified = await brand.add_seller(store.id)
     await brand.receive(
         CertificateEarned(
-            staff_id=certified, right="handle_leads", expires_at=now() + timedelta(days=1)
+            staff_id=certified, right="handling_leads", expires_at=now() + timedelta(days=1)
         )
     )
     async with brand.client() as client:
@@ -234,7 +236,7 @@ async def test_l6_a_policy_that_demands_a_certificate_skips_who_has_none(
                 "steps": ["author", "store"],
                 "offer_minutes_by_grade": {"A": 1, "B": 0.5, "C": 3, "D": 4},
                 "max_offers": 2,
-                "required_right": "handle_leads",
+                "required_right": "handling_leads",
             },
         )
 

@@ -164,7 +164,7 @@ def test_l6_an_uncertified_seller_gets_nothing_where_the_policy_demands_the_righ
         seller(1),
         seller(2, right_until=AT),
         seller(3, right_until=until),
-        required_right="handle_leads",
+        required_right="handling_leads",
     )
 
     assert owner(made) == UUID(int=3)
@@ -225,7 +225,7 @@ snapshots = st.builds(
         Policy,
         steps=st.permutations(list(Step)).map(tuple),
         max_offers=st.integers(1, 3),
-        required_right=st.sampled_from([None, "handle_leads"]),
+        required_right=st.sampled_from([None, "handling_leads"]),
     ),
     lead=st.builds(
         LeadFacts,

@@ -51,6 +51,15 @@ from account_svc.models.policy import (
     find_policy,
 )
 from account_svc.models.staff import Staff, StaffStatus, status_at
+from account_svc.models.training import (
+    Certificate,
+    Course,
+    Enrolment,
+    Exam,
+    ExamAttempt,
+    HeldRight,
+    RightRequirement,
+)
 
 __all__ = [
     "LARGEST_DEPTH",
@@ -65,8 +74,14 @@ __all__ = [
     "BadFormula",
     "Base",
     "Brand",
+    "Certificate",
+    "Course",
     "Currency",
     "Domain",
+    "Enrolment",
+    "Exam",
+    "ExamAttempt",
+    "HeldRight",
     "ImportKind",
     "ImportProblem",
     "ImportRun",
@@ -80,6 +95,7 @@ __all__ = [
     "PolicyFact",
     "PolicyFacts",
     "PolicyRow",
+    "RightRequirement",
     "RuleFacts",
     "Seat",
     "Staff",

@@ -37,6 +37,13 @@ from gateway.schema.policies import POLICIES, PoliciesMutation, PoliciesQuery
 from gateway.schema.publishing import PublishingMutation, PublishingQuery
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
+from gateway.schema.training import (
+    ATTEMPTS,
+    CERTIFICATES,
+    COURSES,
+    TrainingMutation,
+    TrainingQuery,
+)
 from gateway.schema.webhooks import DELIVERIES, ENDPOINTS, WebhooksMutation, WebhooksQuery
 
 KINDS: dict[str, Kind[Any]] = {
@@ -57,6 +64,9 @@ KINDS: dict[str, Kind[Any]] = {
         DEALS,
         CONNECTIONS,
         ENDPOINTS,
+        COURSES,
+        ATTEMPTS,
+        CERTIFICATES,
         ENTRIES,
         RULES,
         POLICIES,
@@ -79,6 +89,7 @@ class Query(
     ContactsQuery,
     DealsQuery,
     ConversionsQuery,
+    TrainingQuery,
     IncentivesQuery,
     PoliciesQuery,
     RoutingQuery,
@@ -105,6 +116,7 @@ class Mutation(
     LeadsMutation,
     ContactsMutation,
     DealsMutation,
+    TrainingMutation,
     IncentivesMutation,
     PoliciesMutation,
     RoutingMutation,

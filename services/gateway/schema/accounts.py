@@ -11,6 +11,7 @@ from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
 from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
+from gateway.schema.rights import RIGHTS_BY_STAFF, RightState
 from gateway.schema.scalars import Instant
 from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
 from gateway.upstream import Service
@@ -61,6 +62,11 @@ class Staff(Node):
     version: int
     unit_id: strawberry.Private[str | None]
     unit: Unit | None = to_one("unit_id", "unit")
+
+    @described("What the person may do now, and why not.")
+    async def rights(self, info: Info) -> list[RightState] | None:
+        found = await info.context.batch(RIGHTS_BY_STAFF).load(self.id)
+        return None if found is None else found.rights
 
 
 @resource

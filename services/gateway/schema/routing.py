@@ -12,6 +12,7 @@ from gateway.schema.fields import described, verb
 from gateway.schema.problems import Refusal
 from gateway.schema.values import RoutingStep
 from gateway.upstream import Service
+from shared.events.account import Right
 
 
 @resource
@@ -33,7 +34,7 @@ class SetRoutingPolicyInput(Command):
     steps: list[RoutingStep]
     offer_minutes_by_grade: JSON = strawberry.field(description='As {"A": 15, "B": 30, …}.')
     max_offers: int
-    required_right: str | None = None
+    required_right: Right | None = None
 
 
 @strawberry.type

@@ -5,11 +5,11 @@ from enum import StrEnum
 import strawberry
 
 from shared.access import Role
-from shared.events.account import AccountStatus, Platform, UnitKind
+from shared.events.account import AccountStatus, Platform, Right, UnitKind
 from shared.events.content import CampaignMode, Verdict
 from shared.events.lead import Stage
 
-for shared_enum in (Role, AccountStatus, Platform, UnitKind, CampaignMode, Verdict, Stage):
+for shared_enum in (Role, AccountStatus, Platform, Right, UnitKind, CampaignMode, Verdict, Stage):
     strawberry.enum(shared_enum)
 
 
@@ -70,6 +70,12 @@ class PolicyFact(StrEnum):
 class PolicyOrigin(StrEnum):
     PLATFORM = "platform"
     BRAND = "brand"
+
+
+@strawberry.enum
+class MissingCause(StrEnum):
+    NEVER_EARNED = "never_earned"
+    EXPIRED = "expired"
 
 
 @strawberry.enum

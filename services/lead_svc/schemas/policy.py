@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lead_svc.routing import Step
-from lead_svc.schemas import Text
 from lead_svc.score import GRADES
+from shared.events.account import Right
 
 Minutes = Annotated[float, Field(ge=0.1, le=7 * 24 * 60, allow_inf_nan=False)]
 
@@ -17,7 +17,7 @@ class PolicyIn(BaseModel):
     steps: Annotated[list[Step], Field(min_length=1, max_length=len(Step))]
     offer_minutes_by_grade: dict[str, Minutes]
     max_offers: Annotated[int, Field(ge=1, le=50)]
-    required_right: Text | None = None
+    required_right: Right | None = None
 
     @model_validator(mode="after")
     def _covers_every_grade(self) -> "PolicyIn":
