@@ -43,6 +43,11 @@ class Caller:
         assert answer.status_code in (200, 201), answer.text
         return json_of(answer)
 
+    async def put(self, path: str, body: Json) -> Json:
+        answer = await self.request("PUT", path, json=body)
+        assert answer.status_code == 200, answer.text
+        return json_of(answer)
+
     async def refuse(self, path: str, body: Json | None = None) -> Json:
         """The problem that a POST is refused with; checks that nothing was announced or audited."""
         before = await self.events(), await self.audited()

@@ -41,6 +41,7 @@ MATRIX = AccessMatrix(
         "ledger.read": _EVERYONE,
         "ledger.balance": _HEAD_OFFICE | {Role.ANALYST},
         "race.read": _EVERYONE,
+        "race_policy.set": _HEAD_OFFICE,
         "course.read": _EVERYONE,
         "course.add": _HEAD_OFFICE,
         "course.revise": _HEAD_OFFICE,

@@ -16,6 +16,7 @@ from account_svc.routes import (
     org,
     personas,
     policies,
+    race,
     rights,
     staff,
     training,
@@ -51,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     people = (org, staff, training, rights)
     matrix = (accounts, personas, policies)
-    for part in (*people, *matrix, imports, incentives, api_keys):
+    for part in (*people, *matrix, imports, incentives, race, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))

@@ -165,3 +165,9 @@ class ApiKeyNotFound(NotFound):
 
 class ApiKeyInvalid(Unauthenticated):
     code = "api_key_invalid"
+
+
+class RaceIsOver(Invalid):
+    """Rules for a month that is over would change who has won."""
+
+    code = "race_is_over"

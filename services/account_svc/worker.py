@@ -10,7 +10,7 @@ import structlog
 
 from account_svc.consumers import HANDLERS, TOPICS
 from account_svc.settings import Settings
-from account_svc.use_cases.incentives import fold_standings
+from account_svc.use_cases.race import fold_standings
 from account_svc.use_cases.rights import right_timers
 from shared.consumer import Consumer
 from shared.database import Sessions, create_engine, create_sessions, reach_database

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from account_svc.use_cases.incentives import fold_standings
+from account_svc.use_cases.race import fold_standings
 from shared.database import Sessions
 from shared.envelope import Envelope, of_headers
 from shared.events import Event

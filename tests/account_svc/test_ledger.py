@@ -312,6 +312,13 @@ async def test_a11_both_sides_of_the_ledger_are_equal(api: Api, inbox: Inbox, se
     ]
 
 
+@pytest.mark.parametrize("period", ["0000-01", "9999-12", "2026-13", "2026-1", "soon"])
+async def test_a_month_that_no_ledger_has_is_refused(api: Api, seller: Json, period: str) -> None:
+    for path in ("/ledger/balances", f"/staff/{seller['id']}/statement", "/race", "/race-policy"):
+        answer = await api.request("GET", path, params={"period": period})
+        assert (answer.status_code, answer.json()["field"]) == (422, "/period"), path
+
+
 async def test_g2_a_statement_is_seen_by_extent(api: Api, other_api: Api, seller: Json) -> None:
     other = await make_staff(api)
     path = f"/staff/{seller['id']}/statement"

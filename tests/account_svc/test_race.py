@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from account_svc.use_cases.incentives import fold_standings
+from account_svc.use_cases.race import fold_standings
 from shared.access import Role
 from shared.database import Sessions
 from shared.events.lead import DealWon
@@ -161,3 +161,132 @@ async def test_g2_a_brand_earns_and_races_by_itself(
     assert [entry["amount"] for entry in await ledger(api)] == [10]
     assert await ledger(other_api) == []
     assert await race(other_api, worker_sessions) == []
+
+
+LEAGUES = [
+    {"code": "small", "name": "小店"},
+    {"code": "large", "name": "大店", "min_sellers": 3},
+    {"code": "busy", "name": "旺店", "min_leads": 2},
+]
+
+
+async def test_a11_a_small_store_wins_in_its_league_and_by_its_own_progress(
+    api: Api, inbox: Inbox, worker_sessions: Sessions
+) -> None:
+    small, large = [await make_unit(api) for _ in range(2)]
+    alone = await make_staff(api, small)
+    many = [await make_staff(api, large) for _ in range(3)]
+    await make_rule(api)
+    october = AT - timedelta(days=31)
+
+    await deliver(
+        api,
+        inbox,
+        accepted(alone, at=october),
+        *(accepted(seller, at=october) for seller in many),
+        *(accepted(alone) for _ in range(3)),
+        *(accepted(seller) for seller in [*many, many[0]]),
+    )
+
+    await race(api, worker_sessions)
+    by_points = (await api.get("/race", period="2026-11"))["items"]
+    assert [(one["store_id"], one["points"]) for one in by_points] == [
+        (large["id"], 40),
+        (small["id"], 30),
+    ]
+    await api.put("/race-policy", {"leagues": LEAGUES[:2], "ranked_by": "progress"})
+    leagues = [
+        (await api.get("/race", period="2026-11", league=code))["items"]
+        for code in ("small", "large")
+    ]
+    assert [[one["store_id"] for one in league] for league in leagues] == [
+        [small["id"]],
+        [large["id"]],
+    ]
+    assert [(one["league"], one["sellers"], one["rank"]) for [one] in leagues] == [
+        ("small", 1, 1),
+        ("large", 3, 1),
+    ]
+    progress = (await api.get("/race", period="2026-11"))["items"]
+    # (30 + 100) / (10 + 100) against (40 + 100) / (30 + 100)
+    assert [(one["store_id"], round(one["score"], 3)) for one in progress] == [
+        (small["id"], 1.182),
+        (large["id"], 1.077),
+    ]
+
+
+async def test_a11_a_league_is_by_the_traffic_of_the_month_before_too(
+    api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    await api.put("/race-policy", {"leagues": LEAGUES})
+    october = AT - timedelta(days=31)
+
+    await deliver(api, inbox, accepted(seller), *(accepted(seller, at=october) for _ in range(2)))
+
+    assert [one["league"] for one in await race(api, worker_sessions)] == ["busy"]
+
+
+async def test_a11_a_store_whose_leads_are_void_ranks_behind_with_the_reason(
+    api: Api, inbox: Inbox, worker_sessions: Sessions
+) -> None:
+    honest, careless = [await make_staff(api) for _ in range(2)]
+    await make_rule(api)
+    await api.put("/race-policy", {"max_voided_percent": 30})
+    lead_ids = [uuid7() for _ in range(5)]
+
+    await deliver(
+        api,
+        inbox,
+        accepted(honest),
+        *(accepted(careless, lead_id) for lead_id in lead_ids),
+        *(lead_voided(lead_id) for lead_id in lead_ids[:2]),
+    )
+
+    standings = await race(api, worker_sessions)
+    assert [(one["store_id"], one["points"], one["is_eligible"]) for one in standings] == [
+        (honest["unit_id"], 10, True),
+        (careless["unit_id"], 30, False),
+    ]
+    assert [one["ineligible_because"] for one in standings] == [
+        None,
+        "2 of 5 leads were voided; at most 30 % may be",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({"leagues": []}, "/leagues", "at least 1 item"),
+        ({"leagues": LEAGUES[1:]}, "/leagues", "the first league takes every store"),
+        ({"leagues": [LEAGUES[0], LEAGUES[0]]}, "/leagues", "two leagues have the same code"),
+        ({"ranked_by": "luck"}, "/ranked_by", "Input should be"),
+        ({"from_period": "2026-09"}, "/from_period", "the race of 2026-09 is over"),
+        ({"from_period": "2026-13"}, "/from_period", "pattern"),
+        ({"max_voided_percent": 101}, "/max_voided_percent", "less than or equal to 100"),
+    ],
+)
+async def test_a11_rules_of_a_race_that_make_no_sense_are_refused(
+    api: Api, body: Json, field: str, reason: str
+) -> None:
+    answer = await api.request("PUT", "/race-policy", json=body)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert reason in answer.json()["detail"]
+    assert (await api.get("/race-policy"))["version"] == 0
+
+
+async def test_a11_rules_hold_from_their_month_on(api: Api) -> None:
+    following = "2099-01"
+
+    first = await api.put("/race-policy", {"ranked_by": "progress"})
+    later = await api.put("/race-policy", {"leagues": LEAGUES, "from_period": following})
+
+    assert (first["version"], later["version"]) == (1, 2)
+    now_held = await api.get("/race-policy")
+    assert (now_held["version"], now_held["ranked_by"]) == (1, "progress")
+    then_held = await api.get("/race-policy", period=following)
+    assert (then_held["version"], [one["code"] for one in then_held["leagues"]]) == (
+        2,
+        ["small", "large", "busy"],
+    )

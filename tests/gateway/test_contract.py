@@ -94,6 +94,7 @@ TEXTS = {
     "untilAt": "2026-11-30T00:00:00Z",
     "opensAt": "09:00",
     "closesAt": "21:00",
+    "fromPeriod": "2099-01",
     "code": "C1",
     "url": "https://douyin.test/p/1",
     "currency": "CNY",

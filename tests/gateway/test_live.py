@@ -237,6 +237,12 @@ async def test_g4_the_leaderboard_moves_with_the_ledger(
                 "accepted_leads": 1,
                 "deals": 0,
                 "previous_points": 0,
+                "league": "all",
+                "score": 1.5,
+                "is_eligible": True,
+                "ineligible_because": None,
+                "voided_leads": 0,
+                "sellers": 3,
             }
         ],
         "page": {"has_next": False, "end_cursor": None},

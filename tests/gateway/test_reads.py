@@ -337,6 +337,12 @@ async def test_funnel_race_and_what_converts_come_from_one_query(
                 "accepted_leads": 4,
                 "deals": 2,
                 "previous_points": 90,
+                "league": "all",
+                "score": 1.5,
+                "is_eligible": True,
+                "ineligible_because": None,
+                "voided_leads": 0,
+                "sellers": 3,
             }
         ],
         "page": {"has_next": False, "end_cursor": None},

@@ -44,7 +44,7 @@ _TELLS_APART = {
     "mutation setIncentiveRule input.formula",
     *TELLS_APART,
 }
-_DEEPER = {"authorizePlatform", "importMetrics", "reopenExam"}
+_DEEPER = {"authorizePlatform", "importMetrics", "reopenExam", "setRacePolicy"}
 """Commands that make nothing which is read again below."""
 _REFUSALS = ("NotFound", "Invalid", "NotAllowed", "RateLimited")
 

@@ -308,6 +308,9 @@ SPECIAL: dict[str, Any] = {
     "account GET /policies/holding/{platform}/{fact}": {
         "parameters": lambda _: {"platform": "xiaohongshu", "fact": "posts_per_day"}
     },
+    "account PUT /race-policy": {
+        "body": lambda brand: {"leagues": [{"code": brand.canary, "name": brand.canary}]}
+    },
     "account POST /incentive-rules": {
         "body": lambda brand: {
             "trigger": "lead_accepted",

@@ -111,6 +111,8 @@ class Planter:
         ):
             policy = {"platform": "xiaohongshu", "source": canary, **told}
             await self.post("account", "/policies", policy)
+        league = {"leagues": [{"code": canary, "name": canary}]}
+        await self.post("account", "/race-policy", league, method="PUT")
         brand.east = await self.open_store(root, persona["id"], "east")
         brand.west = await self.open_store(root, persona["id"], "west")
         await self.train(brand.east.staff, brand.west.staff)

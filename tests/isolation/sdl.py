@@ -396,6 +396,7 @@ GIVEN: dict[str, Any] = {
         currency="points",
         formula=f"0 if grade == '{brand.canary}' else 5",
     ),
+    "setRacePolicy": lambda brand: _input(leagues=[{"code": brand.canary, "name": brand.canary}]),
     "setRoutingPolicy": lambda _: _input(offerMinutesByGrade=dict.fromkeys("ABCD", 30)),
     "connectPlatform": lambda _: _input(platform="generic", secrets=SECRETS, settings={}),
     "rotateConnectionSecrets": lambda _: _input(secrets=SECRETS),

@@ -30,7 +30,7 @@ import gateway.app
 import lead_svc.app
 import lead_svc.consumers
 import lead_svc.webhooks.consumers
-from account_svc.use_cases.incentives import fold_standings
+from account_svc.use_cases.race import fold_standings
 from content_svc.connectors.http import create_client
 from content_svc.use_cases import campaigns
 from content_svc.worker import timer_handlers

@@ -33,8 +33,6 @@ from account_svc.models.incentive import (
     Currency,
     IncentiveRule,
     LedgerEntry,
-    Standing,
-    StandingChange,
     Trigger,
     VoidedCause,
     entry_id,
@@ -49,6 +47,14 @@ from account_svc.models.policy import (
     PolicyFacts,
     PolicyRow,
     find_policy,
+)
+from account_svc.models.race import (
+    League,
+    RacePolicy,
+    RaceRules,
+    RankedBy,
+    Standing,
+    StandingChange,
 )
 from account_svc.models.staff import Staff, StaffStatus, status_at
 from account_svc.models.training import (
@@ -87,6 +93,7 @@ __all__ = [
     "ImportRun",
     "ImportStatus",
     "IncentiveRule",
+    "League",
     "LedgerEntry",
     "Persona",
     "PersonaFacts",
@@ -95,6 +102,9 @@ __all__ = [
     "PolicyFact",
     "PolicyFacts",
     "PolicyRow",
+    "RacePolicy",
+    "RaceRules",
+    "RankedBy",
     "RightRequirement",
     "RuleFacts",
     "Seat",

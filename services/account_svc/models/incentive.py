@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Identity, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from account_svc.models.base import Base, OfBrand
@@ -109,37 +109,6 @@ class VoidedCause(Base):
     trigger: Mapped[Trigger] = mapped_column(primary_key=True)
     cause: Mapped[str] = mapped_column(primary_key=True)
     voided_at: Mapped[datetime]
-
-
-class StandingChange(Base):
-    """What an entry changes in the race, waiting to be folded into the standings.
-
-    Entries of many stores are written in one transaction in the order of their events; updating
-    the standings there would make such transactions deadlock. One folder per brand does not.
-    """
-
-    __tablename__ = "standing_change"
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    brand_id: Mapped[UUID]
-    period: Mapped[str]
-    store_id: Mapped[UUID]
-    points: Mapped[int] = mapped_column(BigInteger)
-    accepted_leads: Mapped[int]
-    deals: Mapped[int]
-
-
-class Standing(Base):
-    """A store's month in the race: the sums of its ledger entries."""
-
-    __tablename__ = "standing"
-
-    brand_id: Mapped[UUID] = mapped_column(primary_key=True)
-    period: Mapped[str] = mapped_column(primary_key=True)
-    store_id: Mapped[UUID] = mapped_column(primary_key=True)
-    points: Mapped[int] = mapped_column(BigInteger)
-    accepted_leads: Mapped[int]
-    deals: Mapped[int]
 
 
 def entry_id(

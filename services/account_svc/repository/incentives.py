@@ -1,8 +1,6 @@
-"""SQL of rules, the ledger and the race."""
+"""SQL of rules and the ledger."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from operator import index
 from typing import Any
 from uuid import UUID
 
@@ -14,16 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from account_svc.models import (
     IncentiveRule,
     LedgerEntry,
-    StandingChange,
     Trigger,
     VoidedCause,
-    period_before,
     period_bounds,
 )
 from account_svc.repository.reading import SUBTREES, Conditions
 from shared.access import Extent
-from shared.errors import Invalid
-from shared.web.pages import Cursor
 
 SELECT_RULE = """select r.id, r.trigger, r.version, r.amount, r.rate_bp, r.formula,
     r.monthly_budget, r.currency, r.valid_from, r.is_active from incentive_rule r"""
@@ -67,30 +61,6 @@ _BALANCES = f"""
         select 'sellers', currency, taken_back, amount from net)
     select account, currency, sum(debit)::bigint as debit, sum(credit)::bigint as credit
     from leg group by account, currency order by currency, account"""
-
-_RACE = """
-    with ranked as (
-        select rank() over (order by points desc, deals desc, accepted_leads desc) as rank,
-            store_id, points, accepted_leads, deals
-        from standing where brand_id = $1 and period = $2)
-    select r.rank, r.store_id, r.points, r.accepted_leads, r.deals,
-        coalesce(p.points, 0) as previous_points
-    from ranked r left join standing p
-        on p.brand_id = $1 and p.period = $3 and p.store_id = r.store_id
-    where (r.rank, r.store_id) > ($4, $5)
-    order by r.rank, r.store_id limit $6"""
-
-_FOLD = text("""
-    with taken as (
-        delete from standing_change where brand_id = :brand
-        returning period, store_id, points, accepted_leads, deals)
-    insert into standing as s (brand_id, period, store_id, points, accepted_leads, deals)
-    select :brand, period, store_id, sum(points), sum(accepted_leads), sum(deals)
-    from taken group by period, store_id
-    on conflict (brand_id, period, store_id) do update set
-        points = s.points + excluded.points,
-        accepted_leads = s.accepted_leads + excluded.accepted_leads,
-        deals = s.deals + excluded.deals""")
 
 
 async def lock_rules(session: AsyncSession, brand_id: UUID) -> None:
@@ -180,21 +150,6 @@ async def find_void(
     )
 
 
-async def brands_to_fold(session: AsyncSession) -> Sequence[UUID]:
-    """Brands whose standings lag behind their ledger; by the worker's role, in no brand."""
-    return (await session.scalars(select(StandingChange.brand_id).distinct())).all()
-
-
-async def fold(session: AsyncSession, brand_id: UUID) -> None:
-    """Bring the brand's standings up to its ledger, unless another worker is at it."""
-    is_mine = await session.scalar(
-        text("select pg_try_advisory_xact_lock(hashtextextended('standing/' || :brand, 0))"),
-        {"brand": str(brand_id)},
-    )
-    if is_mine:
-        await session.execute(_FOLD, {"brand": brand_id})
-
-
 async def fetch_statement(
     connection: asyncpg.Connection, brand_id: UUID, staff_id: UUID, period: str
 ) -> list[asyncpg.Record]:
@@ -211,22 +166,6 @@ async def fetch_balances(
     """Both sides of what the month's causes moved, by account and currency."""
     rows: list[asyncpg.Record] = await connection.fetch(_BALANCES, brand_id, *period_bounds(period))
     return rows
-
-
-async def fetch_race(
-    connection: asyncpg.Connection, brand_id: UUID, period: str, cursor: Cursor
-) -> tuple[list[asyncpg.Record], bool]:
-    """Stores by rank; equal in points, deals and accepted leads means the same rank."""
-    rank, store_id = 0, UUID(int=0)
-    if cursor.after is not None:
-        try:
-            rank, store_id = index(cursor.after[0]), UUID(str(cursor.after[1]))
-        except (TypeError, ValueError, IndexError) as error:
-            raise Invalid("not a cursor of this list", field="/after") from error
-    rows = await connection.fetch(
-        _RACE, brand_id, period, period_before(period), rank, store_id, cursor.first + 1
-    )
-    return rows[: cursor.first], len(rows) > cursor.first
 
 
 def all_rules(brand_id: UUID) -> Conditions:

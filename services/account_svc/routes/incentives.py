@@ -1,8 +1,8 @@
-"""Incentive rules, the ledger and the race over HTTP."""
+"""Incentive rules and the ledger over HTTP."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from account_svc.access import MATRIX
@@ -14,13 +14,12 @@ from account_svc.schemas.incentives import (
     BalancesOut,
     LedgerEntryOut,
     RuleOut,
-    StandingOut,
     StatementOut,
     entry_json,
     rule_json,
-    standing_json,
     statement_json,
 )
+from account_svc.schemas.periods import Period
 from account_svc.use_cases import incentives as use_cases
 from shared.access import Principal
 from shared.clock import now
@@ -35,7 +34,6 @@ from shared.web import (
     Page,
     ReadRoute,
     Transaction,
-    encode_cursor,
     json_response,
 )
 
@@ -44,8 +42,6 @@ commands = APIRouter(tags=["incentives"], route_class=CommandRoute)
 ROUTERS = (reads, commands)
 
 MayReadRules = Annotated[Principal, Depends(MATRIX.allow("rule.read"))]
-Period = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-"""A month as `2026-11`, by the calendar of the stores; this month if left out."""
 MayReadLedger = Annotated[Principal, Depends(MATRIX.allow("ledger.read"))]
 
 
@@ -127,26 +123,3 @@ async def get_statement(
             raise StaffNotFound("no such person")
         rows = await repository.fetch_statement(connection, principal.brand_id, staff_id, period)
     return json_response(statement_json(staff_id, period, rows))
-
-
-@reads.get("/race", response_model=Page[StandingOut])
-async def list_race(
-    request: Request,
-    principal: Annotated[Principal, Depends(MATRIX.allow("race.read"))],
-    cursor: CursorQuery,
-    period: Period = None,
-) -> Response:
-    """The stores' month by rank, this month if left out; equal stores share a rank.
-
-    Everybody sees the whole race: it is no race otherwise.
-    """
-    period = period or period_of(now())
-    async with brand_read(request.state.reads, principal.brand_id) as connection:
-        rows, has_next = await repository.fetch_race(connection, principal.brand_id, period, cursor)
-    end = encode_cursor(rows[-1]["rank"], str(rows[-1]["store_id"])) if rows else None
-    return json_response(
-        {
-            "items": [standing_json(row) for row in rows],
-            "page": {"has_next": has_next, "end_cursor": end},
-        }
-    )

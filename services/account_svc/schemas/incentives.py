@@ -1,4 +1,4 @@
-"""Bodies of rules, ledger entries and the race."""
+"""Bodies of rules, ledger entries, statements and balances."""
 
 from datetime import datetime
 from typing import Any
@@ -80,17 +80,6 @@ class BalancesOut(BaseModel):
     items: list[BalanceOut]
 
 
-class StandingOut(BaseModel):
-    """A store's month. `previous_points` is the same store's month before."""
-
-    rank: int
-    store_id: UnitId
-    points: int
-    accepted_leads: int
-    deals: int
-    previous_points: int
-
-
 def rule_json(row: asyncpg.Record) -> dict[str, Any]:
     """A row of SELECT_RULE in the shape of RuleOut."""
     return {**row, "id": typed("rule", row["id"])}
@@ -118,8 +107,3 @@ def statement_json(staff_id: UUID, period: str, rows: list[asyncpg.Record]) -> d
         {**row, "payable": row["earned"] - row["taken_back"] - row["over_budget"]} for row in rows
     ]
     return {"staff_id": typed("staff", staff_id), "period": period, "lines": lines}
-
-
-def standing_json(row: asyncpg.Record) -> dict[str, Any]:
-    """A row of the race in the shape of StandingOut."""
-    return {**row, "store_id": typed("unit", row["store_id"])}

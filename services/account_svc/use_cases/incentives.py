@@ -1,4 +1,4 @@
-"""Rules, the ledger that facts fill by them, and the race that follows from the ledger.
+"""Rules, and the ledger that facts fill by them; what it changes in the race is noted beside it.
 
 The ledger is append-only. What it says depends on the facts and the rules alone, not on the order
 in which facts of different aggregates arrive: a cause that is voided before it was paid is paid
@@ -30,7 +30,6 @@ from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
 from shared.consumer import Poison
-from shared.database import Sessions, brand_session
 from shared.events.account import IncentivePosted, IncentiveReversed
 from shared.ids import typed, uuid7
 
@@ -173,15 +172,6 @@ def _change_standing(
             points=values["amount"] if values["currency"] == POINTS else 0,
             accepted_leads=sign if trigger is Trigger.LEAD_ACCEPTED else 0,
             deals=sign if trigger is Trigger.DEAL_WON else 0,
+            voided_leads=1 if trigger is Trigger.LEAD_ACCEPTED and sign < 0 else 0,
         )
     )
-
-
-async def fold_standings(sessions: Sessions) -> bool:
-    """Bring every brand's race up to its ledger; whether there was anything to do."""
-    async with sessions.begin() as session:
-        brands = await repository.brands_to_fold(session)
-    for brand_id in brands:
-        async with brand_session(sessions, brand_id) as session:
-            await repository.fold(session, brand_id)
-    return bool(brands)

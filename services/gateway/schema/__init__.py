@@ -35,6 +35,7 @@ from gateway.schema.live import Subscription
 from gateway.schema.pages import Node
 from gateway.schema.policies import POLICIES, PoliciesMutation, PoliciesQuery
 from gateway.schema.publishing import PublishingMutation, PublishingQuery
+from gateway.schema.race import RaceMutation, RaceQuery
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
 from gateway.schema.training import (
@@ -91,6 +92,7 @@ class Query(
     ConversionsQuery,
     TrainingQuery,
     IncentivesQuery,
+    RaceQuery,
     PoliciesQuery,
     RoutingQuery,
     ConnectionsQuery,
@@ -118,6 +120,7 @@ class Mutation(
     DealsMutation,
     TrainingMutation,
     IncentivesMutation,
+    RaceMutation,
     PoliciesMutation,
     RoutingMutation,
     ConnectionsMutation,

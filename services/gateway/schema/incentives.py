@@ -1,4 +1,4 @@
-"""What sellers earn and where the stores stand in the race (account_svc)."""
+"""What sellers earn (account_svc)."""
 
 from typing import Annotated, TypeAlias
 
@@ -6,7 +6,7 @@ import strawberry
 
 from gateway.context import Info, is_id, prefetch
 from gateway.relations import to_one
-from gateway.rows import Kind, read_items, read_one, read_page, resource
+from gateway.rows import Kind, read_items, read_one, resource
 from gateway.schema.accounts import STAFF, Staff, Unit
 from gateway.schema.commands import Command, run
 from gateway.schema.fields import described, verb
@@ -56,17 +56,6 @@ class LedgerEntry(Node):
     unit: Unit | None = to_one("unit_id", "unit")
 
 
-@strawberry.type(description="A store's place in the race of a month.")
-class RaceStanding:
-    rank: int
-    points: Long
-    accepted_leads: int
-    deals: int
-    previous_points: Long | None
-    store_id: strawberry.Private[str | None]
-    store: Unit | None = to_one("store_id", "unit")
-
-
 @strawberry.type(description="What one trigger's causes of a month came to.")
 class StatementLine:
     trigger: IncentiveTrigger
@@ -113,19 +102,8 @@ class SetIncentiveRuleInput(Command):
     valid_from: Instant | None = None
 
 
-async def standings(info: Info, period: str, first: int) -> list[RaceStanding]:
-    answer = await info.context.get(Service.ACCOUNT, "/race", period=period, first=first)
-    rows = read_page(RaceStanding, answer).items
-    await prefetch(info, rows)
-    return rows
-
-
 @strawberry.type
 class IncentivesQuery:
-    @described("The stores in order; `period` is a month such as 2026-11.")
-    async def race(self, info: Info, period: str, first: int = 10) -> list[RaceStanding] | None:
-        return await standings(info, period, first)
-
     @described("What was earned, newest first; counter-entries take back.")
     async def ledger(
         self,

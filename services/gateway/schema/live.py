@@ -14,8 +14,8 @@ from gateway.rows import Kind, row_of
 from gateway.schema.accounts import UNITS, Staff, Unit
 from gateway.schema.content import CAMPAIGNS, Campaign
 from gateway.schema.fields import live
-from gateway.schema.incentives import RaceStanding, standings
 from gateway.schema.leads import LEADS, OFFERS, Lead, Offer
+from gateway.schema.race import RaceStanding, standings
 from gateway.schema.scalars import Instant
 from gateway.schema.values import OfferStatus
 from gateway.upstream import Refused
@@ -145,14 +145,14 @@ class Subscription:
 
     @live("The race of a month, now and whenever it moves.")
     async def leaderboard(
-        self, info: Info, period: str, first: int = 10
+        self, info: Info, period: str, first: int = 10, league: str | None = None
     ) -> AsyncGenerator[list[RaceStanding], None]:
         context = info.context
         changed = Changed(lambda event: isinstance(event, IncentiveEvent))
         with context.feed.listening(context.caller.principal.brand_id, changed):
             while True:
                 context.forget()
-                yield await standings(info, period, first)
+                yield await standings(info, period, first, league)
                 await asyncio.sleep(_PAUSE_SECONDS)
                 await changed.wait()
 

@@ -50,6 +50,14 @@ class PersonaKind(StrEnum):
 class IncentiveTrigger(StrEnum):
     LEAD_ACCEPTED = "lead_accepted"
     DEAL_WON = "deal_won"
+    POST_PUBLISHED = "post_published"
+
+
+@strawberry.enum
+class RankedBy(StrEnum):
+    POINTS = "points"
+    POINTS_PER_SELLER = "points_per_seller"
+    PROGRESS = "progress"
 
 
 @strawberry.enum
