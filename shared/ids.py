@@ -30,7 +30,9 @@ __all__ = [
     "EndpointId",
     "EntryId",
     "ImportId",
+    "LayoutId",
     "LeadId",
+    "OffRosterId",
     "OfferId",
     "PersonaId",
     "PolicyId",
@@ -103,6 +105,8 @@ StaffId = Annotated[UUID, *_typed_id("staff")]
 AccountId = Annotated[UUID, *_typed_id("acct")]
 PersonaId = Annotated[UUID, *_typed_id("persona")]
 ImportId = Annotated[UUID, *_typed_id("import")]
+LayoutId = Annotated[UUID, *_typed_id("layout")]
+OffRosterId = Annotated[UUID, *_typed_id("offroster")]
 PolicyId = Annotated[UUID, *_typed_id("policy")]
 RuleId = Annotated[UUID, *_typed_id("rule")]
 EntryId = Annotated[UUID, *_typed_id("entry")]

@@ -6,6 +6,7 @@ from shared.web import OPERATIONS_ACCESS
 _HEAD_OFFICE = frozenset({Role.BRAND_ADMIN})
 _MANAGERS = frozenset({Role.BRAND_ADMIN, Role.REGION_MANAGER, Role.STORE_MANAGER})
 _REGIONS = frozenset({Role.BRAND_ADMIN, Role.REGION_MANAGER})
+_PLANNERS = _MANAGERS | {Role.ANALYST, Role.COMPLIANCE}
 _EVERYONE = frozenset(Role)
 _PLATFORM = frozenset({Role.PLATFORM_ADMIN})
 
@@ -36,6 +37,12 @@ MATRIX = AccessMatrix(
         "import.read": _HEAD_OFFICE,
         "rule.read": _EVERYONE,
         "rule.set": _HEAD_OFFICE,
+        "layout.read": _PLANNERS,
+        "layout.set": _HEAD_OFFICE,
+        "off_roster.read": _PLANNERS,
+        "off_roster.report": _MANAGERS | {Role.COMPLIANCE},
+        "off_roster.adopt": _MANAGERS,
+        "off_roster.reject": _MANAGERS | {Role.COMPLIANCE},
         "policy.read": _EVERYONE,
         "policy.set": _HEAD_OFFICE,
         "ledger.read": _EVERYONE,

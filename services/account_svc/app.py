@@ -13,6 +13,8 @@ from account_svc.routes import (
     api_keys,
     imports,
     incentives,
+    layouts,
+    off_roster,
     org,
     personas,
     policies,
@@ -51,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
     people = (org, staff, training, rights)
-    matrix = (accounts, personas, policies)
+    matrix = (accounts, personas, policies, layouts, off_roster)
     for part in (*people, *matrix, imports, incentives, race, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)

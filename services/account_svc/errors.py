@@ -159,6 +159,30 @@ class WrongAnswers(Invalid):
     code = "wrong_answers"
 
 
+class LayoutNotFound(NotFound):
+    code = "layout_not_found"
+
+
+class LayoutBuiltIn(Conflict):
+    """The name belongs to a layout that every brand has."""
+
+    code = "layout_built_in"
+
+
+class OffRosterNotFound(NotFound):
+    code = "off_roster_account_not_found"
+
+
+class AlreadyReported(Conflict):
+    code = "already_reported"
+
+
+class AlreadyDecided(Conflict):
+    """The off-roster account was adopted or rejected before."""
+
+    code = "already_decided"
+
+
 class ApiKeyNotFound(NotFound):
     code = "api_key_not_found"
 

@@ -18,6 +18,8 @@ KINDS: dict[str, tuple[Service, str]] = {
     "course": ("account", "course"),
     "attempt": ("account", "exam_attempt"),
     "cert": ("account", "certificate"),
+    "layout": ("account", "layout"),
+    "offroster": ("account", "off_roster_account"),
     "rule": ("account", "incentive_rule"),
     "entry": ("account", "ledger_entry"),
     "apikey": ("account", "api_key"),

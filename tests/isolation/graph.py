@@ -28,6 +28,7 @@ SHOWS_NOTHING_OF_ITS_OWN = {
     "query funnel": "answers with counts",
     "query ledgerBalances": "answers with sums",
     "query whatConverts": "answers with counts by platform",
+    "query builtInLayouts": "answers with what every brand has",
     "query routingPolicy": "holds numbers and listed words",
     "mutation setContentPolicy": "answers with what it was sent",
     "mutation importMetrics": "answers with counts",

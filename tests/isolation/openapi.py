@@ -304,6 +304,24 @@ SPECIAL: dict[str, Any] = {
         ),
     },
     "account GET /race": {"parameters": lambda _: {"period": f"{now():%Y-%m}"}},
+    "account POST /layouts": {
+        "body": lambda brand: {
+            "public": [
+                {"seat": "kos", "per": "store", "platforms": ["douyin"], "label": brand.canary}
+            ]
+        }
+    },
+    "account GET /layouts/report": {"parameters": lambda _: {"form": "public"}},
+    "account GET /layouts/seats": {"parameters": lambda _: {"form": "public"}},
+    "account POST /off-roster-accounts": {
+        "body": lambda brand: {"handle": f"{brand.canary}-new", "unit_id": brand.east.unit}
+    },
+    **{
+        f"account POST /off-roster-accounts/{{off_roster_id}}/{verb}": {
+            "parameters": lambda brand: {"off_roster_id": brand.at[brand.east.word]["offroster"][0]}
+        }
+        for verb in ("adopt", "reject")
+    },
     "account POST /policies": {"body": lambda _: {"fact": "posts_per_day", "number": 5}},
     "account GET /policies/holding/{platform}/{fact}": {
         "parameters": lambda _: {"platform": "xiaohongshu", "fact": "posts_per_day"}

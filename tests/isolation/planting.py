@@ -113,6 +113,16 @@ class Planter:
             await self.post("account", "/policies", policy)
         league = {"leagues": [{"code": canary, "name": canary}]}
         await self.post("account", "/race-policy", league, method="PUT")
+        seats = [
+            {
+                "seat": "kos",
+                "per": "store",
+                "count": 3,
+                "platforms": ["xiaohongshu"],
+                "label": canary,
+            }
+        ]
+        await self.post("account", "/layouts", {"name": canary, "public": seats})
         brand.east = await self.open_store(root, persona["id"], "east")
         brand.west = await self.open_store(root, persona["id"], "west")
         await self.train(brand.east.staff, brand.west.staff)
@@ -213,6 +223,17 @@ class Planter:
                 "account", f"/accounts/{account['id']}/activate", {"reason": self.text(word)}
             )
             accounts.append(account["id"])
+        off_roster = {
+            "platform": "kuaishou",
+            "handle": self.text(word),
+            "unit_id": unit["id"],
+            "note": self.text(word),
+        }
+        await self.post("account", "/off-roster-accounts", off_roster)
+        turned_down = {**off_roster, "handle": self.text(f"{word}-rejected")}
+        found = await self.post("account", "/off-roster-accounts", turned_down)
+        path = f"/off-roster-accounts/{found['id']}/reject"
+        await self.post("account", path, {"reason": self.text(word)})
         return Store(word, region["id"], unit["id"], staff, accounts, phone, self.phone())
 
     async def hire(self, unit: str, word: str, *, phone: str | None = None) -> str:
@@ -495,6 +516,7 @@ class Planter:
             ("account", "entry", "ledger_entry", "unit_id = $1"),
             ("account", "attempt", "exam_attempt", f"staff_id in ({_SELLERS})"),
             ("account", "cert", "certificate", f"staff_id in ({_SELLERS})"),
+            ("account", "offroster", "off_roster_account", "unit_id = $1"),
             ("content", "post", "post", "unit_id = $1"),
             ("content", "draft", "draft", "account_id = any($2)"),
             # the one that became a deal comes first

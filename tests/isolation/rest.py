@@ -24,6 +24,7 @@ from tests.isolation.world import World
 SHOWS_NOTHING_OF_ITS_OWN = {
     "account POST /imports/{kind}": "answers with a new id and counts",
     "account GET /ledger/balances": "answers with sums",
+    "account GET /layouts/built-in": "answers with what every brand has",
     "content POST /compliance/check": "measures the text it is sent",
     "content POST /posts/metrics": "answers with counts",
     "content PUT /content-policy": "answers with what it was sent",

@@ -27,6 +27,8 @@ NO, ALL, PART, MASKED = "–", "all", "part", "*"
 IN_A_STORE = (Role.REGION_MANAGER, Role.STORE_MANAGER, Role.KOS)
 COUNTS = ("lead GET /funnel", "query funnel")
 """These show figures alone: a part of the brand has smaller ones."""
+SHOWN_BELOW = ("query layoutReport", "query layoutSeats")
+"""These name things of the brand in the objects below alone."""
 _LINE = re.compile(r"^\| `([^` ]+ [^`]+)` \|(.+)\|$")
 
 
@@ -139,7 +141,7 @@ class Looker:
         )
 
     async def _graph(self, operation: sdl.Operation, who: Principal, store: Store) -> str | None:
-        depth = 1 if operation.name in COUNTS else 0
+        depth = 1 if operation.name in (*COUNTS, *SHOWN_BELOW) else 0
         seen = _within_a_store(self.brand.seen_from(store))
         call = sdl.calls_of(operation, seen, depth=depth)[0]
         with undone():

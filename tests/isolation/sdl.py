@@ -45,6 +45,8 @@ PREFIXES = {
     "Course": "course",
     "ExamAttempt": "attempt",
     "Certificate": "cert",
+    "Layout": "layout",
+    "OffRosterAccount": "offroster",
     "IncentiveRule": "rule",
     "LedgerEntry": "entry",
     "ApiKey": "apikey",
@@ -397,6 +399,23 @@ GIVEN: dict[str, Any] = {
         formula=f"0 if grade == '{brand.canary}' else 5",
     ),
     "setRacePolicy": lambda brand: _input(leagues=[{"code": brand.canary, "name": brand.canary}]),
+    "layoutReport": lambda brand: {"layout": brand.canary},
+    "layoutSeats": lambda brand: {
+        "layout": brand.canary,
+        "unitId": brand.east.unit,
+        "state": "MISSING",
+    },
+    "setLayout": lambda brand: _input(
+        public=[{"seat": "KOS", "per": "STORE", "platforms": ["DOUYIN"], "label": brand.canary}]
+    ),
+    "reportOffRosterAccount": lambda brand: _input(
+        handle=f"{brand.canary}-new", unitId=brand.east.unit
+    ),
+    "adoptOffRosterAccount": lambda brand: _input(
+        id=brand.at[brand.east.word]["offroster"][0],
+        unitId=brand.east.unit,
+    ),
+    "rejectOffRosterAccount": lambda brand: _input(id=brand.at[brand.east.word]["offroster"][0]),
     "setRoutingPolicy": lambda _: _input(offerMinutesByGrade=dict.fromkeys("ABCD", 30)),
     "connectPlatform": lambda _: _input(platform="generic", secrets=SECRETS, settings={}),
     "rotateConnectionSecrets": lambda _: _input(secrets=SECRETS),

@@ -40,6 +40,13 @@ from account_svc.models.incentive import (
     period_bounds,
     period_of,
 )
+from account_svc.models.layout import (
+    Layout,
+    LayoutFacts,
+    OffRosterAccount,
+    OffRosterStatus,
+    SeatRule,
+)
 from account_svc.models.org import LARGEST_DEPTH, Brand, Unit, split_path
 from account_svc.models.policy import (
     PlatformPolicy,
@@ -93,8 +100,12 @@ __all__ = [
     "ImportRun",
     "ImportStatus",
     "IncentiveRule",
+    "Layout",
+    "LayoutFacts",
     "League",
     "LedgerEntry",
+    "OffRosterAccount",
+    "OffRosterStatus",
     "Persona",
     "PersonaFacts",
     "PersonaKind",
@@ -108,6 +119,7 @@ __all__ = [
     "RightRequirement",
     "RuleFacts",
     "Seat",
+    "SeatRule",
     "Staff",
     "StaffFacts",
     "StaffStatus",

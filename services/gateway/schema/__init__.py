@@ -29,6 +29,7 @@ from gateway.schema.conversions import ConversionsQuery
 from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
 from gateway.schema.fields import described
 from gateway.schema.incentives import ENTRIES, RULES, IncentivesMutation, IncentivesQuery
+from gateway.schema.layouts import LAYOUTS, OFF_ROSTER, LayoutsMutation, LayoutsQuery
 from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
 from gateway.schema.library import ASSETS, TEMPLATES, LibraryMutation, LibraryQuery
 from gateway.schema.live import Subscription
@@ -71,6 +72,8 @@ KINDS: dict[str, Kind[Any]] = {
         ENTRIES,
         RULES,
         POLICIES,
+        LAYOUTS,
+        OFF_ROSTER,
         BRANDS,
         API_KEYS,
         IMPORTS,
@@ -94,6 +97,7 @@ class Query(
     IncentivesQuery,
     RaceQuery,
     PoliciesQuery,
+    LayoutsQuery,
     RoutingQuery,
     ConnectionsQuery,
     WebhooksQuery,
@@ -122,6 +126,7 @@ class Mutation(
     IncentivesMutation,
     RaceMutation,
     PoliciesMutation,
+    LayoutsMutation,
     RoutingMutation,
     ConnectionsMutation,
     WebhooksMutation,

@@ -87,6 +87,41 @@ class MissingCause(StrEnum):
 
 
 @strawberry.enum
+class SeatState(StrEnum):
+    FILLED = "filled"
+    MISSING = "missing"
+    DOUBLED = "doubled"
+    ORPHANED = "orphaned"
+    UNPLANNED = "unplanned"
+
+
+@strawberry.enum
+class SeatCause(StrEnum):
+    MORE_THAN_WANTED = "more_than_wanted"
+    SAME_PERSON = "same_person"
+    PERSON_DEPARTED = "person_departed"
+    PERSON_ELSEWHERE = "person_elsewhere"
+    NOT_A_SELLER = "not_a_seller"
+    NOBODY = "nobody"
+    UNIT_DOES_NOT_FIT = "unit_does_not_fit"
+    NO_SUCH_SEAT = "no_such_seat"
+
+
+@strawberry.enum
+class CandidatePlace(StrEnum):
+    HERE = "here"
+    BELOW = "below"
+    NEARBY = "nearby"
+
+
+@strawberry.enum
+class OffRosterStatus(StrEnum):
+    REPORTED = "reported"
+    ADOPTED = "adopted"
+    REJECTED = "rejected"
+
+
+@strawberry.enum
 class AssetKind(StrEnum):
     IMAGE = "image"
     VIDEO = "video"
