@@ -37,6 +37,7 @@ MATRIX = AccessMatrix(
         "import.read": _HEAD_OFFICE,
         "rule.read": _EVERYONE,
         "rule.set": _HEAD_OFFICE,
+        "fit.read": _PLANNERS,
         "layout.read": _PLANNERS,
         "layout.set": _HEAD_OFFICE,
         "off_roster.read": _PLANNERS,

@@ -11,6 +11,7 @@ from account_svc.access import MATRIX
 from account_svc.routes import (
     accounts,
     api_keys,
+    fit,
     imports,
     incentives,
     layouts,
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
     people = (org, staff, training, rights)
-    matrix = (accounts, personas, policies, layouts, off_roster)
+    matrix = (accounts, personas, policies, layouts, off_roster, fit)
     for part in (*people, *matrix, imports, incentives, race, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)

@@ -35,6 +35,7 @@ MODULES = (
     "tests.bench.fan_out",
     "tests.bench.page",
     "tests.bench.routing",
+    "tests.bench.layout",
     "tests.bench.flow",
     "tests.bench.footprint",
 )

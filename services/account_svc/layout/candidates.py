@@ -3,8 +3,10 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
+
+import msgspec
 
 from account_svc.layout.snapshot import ID_BYTES, Id, Person, Tree, Unit
 from account_svc.models import Seat, SeatRule, StaffStatus
@@ -22,8 +24,7 @@ class Place(StrEnum):
     """Under a unit above."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     staff_id: Id
     place: Place
     skills: tuple[str, ...]
@@ -32,8 +33,7 @@ class Candidate:
     tier: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nobody:
+class Nobody(msgspec.Struct, frozen=True, gc=False):
     """Of the people who work at the unit itself, how many could not take the seat, and why."""
 
     has_an_account: int
@@ -61,18 +61,13 @@ class Pool:
         self._holders = frozenset(holders)
         self._taken = set(holders)
         self._here: dict[Id, list[Person]] = defaultdict(list)
-        able: list[tuple[bytes, Person]] = []
         homes = tree.nearest(kinds)
         for person in staff:
             home = homes.get(person.unit_id)
             if home is not None:
                 self._here[home].append(person)
-            unit = tree.units.get(person.unit_id)
-            if unit is not None and person.status is StaffStatus.ACTIVE:
-                able.append((unit.path, person))
-        able.sort(key=lambda one: one[0])
-        self._paths = [path for path, _ in able]
-        self._able = [person for _, person in able]
+        self._staff = staff
+        self._by_path: tuple[list[bytes], list[Person]] | None = None
         self._ranked: dict[tuple[Id, Place, int], list[Person]] = {}
         self._queues: dict[tuple[Id, Place, int, Platform], Iterator[Person]] = {}
         self._nobody: dict[tuple[Id, Platform, bool], Nobody] = {}
@@ -135,9 +130,10 @@ class Pool:
                     if person.status is StaffStatus.ACTIVE
                 ]
             else:
-                start = bisect_left(self._paths, unit.path)
-                end = bisect_left(self._paths, unit.path + _AFTER_SUBTREE)
-                people = self._able[start:end]
+                paths, able = self._able()
+                start = bisect_left(paths, unit.path)
+                end = bisect_left(paths, unit.path + _AFTER_SUBTREE)
+                people = able[start:end]
             if rule.seat is Seat.KOS:
                 people = [person for person in people if person.is_seller]
             wanted = frozenset(rule.skills)
@@ -151,6 +147,19 @@ class Pool:
                 ),
             )
         return ranked
+
+    def _able(self) -> tuple[list[bytes], list[Person]]:
+        """Who is there to be proposed, ordered by the path of the unit they work at."""
+        if self._by_path is None:
+            units = self._tree.units
+            able = [
+                (units[person.unit_id].path, person)
+                for person in self._staff
+                if person.status is StaffStatus.ACTIVE and person.unit_id in units
+            ]
+            able.sort(key=itemgetter(0))
+            self._by_path = [path for path, _ in able], [person for _, person in able]
+        return self._by_path
 
     def _why_nobody(self, platform: Platform, rule: SeatRule, unit: Unit) -> Nobody:
         sells = rule.seat is Seat.KOS

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from account_svc.errors import PolicyExpired
 from account_svc.layout.candidates import Candidate, Nobody, Pool
 from account_svc.layout.snapshot import Id, Person, Registered, Snapshot, Tree, Unit
@@ -42,8 +44,7 @@ class Cause(StrEnum):
     NO_SUCH_SEAT = "no_such_seat"
 
 
-@dataclass(slots=True)
-class SeatLine:
+class SeatLine(msgspec.Struct, gc=False):
     """A seat with its account, a seat without one, or an account without a seat."""
 
     state: SeatState

@@ -87,6 +87,13 @@ async def fetch_brand(connection: asyncpg.Connection, brand_id: UUID) -> asyncpg
     return row
 
 
+async def count_stores(connection: asyncpg.Connection, brand_id: UUID) -> int:
+    number: int = await connection.fetchval(
+        "select count(*) from unit u where u.brand_id = $1 and u.kind = 'store'", brand_id
+    )
+    return number
+
+
 def visible_units(brand_id: UUID, extent: Extent) -> Conditions:
     """A manager's subtrees; for a seller the home unit and the units above it."""
     conditions = Conditions("u", brand_id)

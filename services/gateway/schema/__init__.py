@@ -28,6 +28,7 @@ from gateway.schema.content import (
 from gateway.schema.conversions import ConversionsQuery
 from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
 from gateway.schema.fields import described
+from gateway.schema.fit import FitQuery
 from gateway.schema.incentives import ENTRIES, RULES, IncentivesMutation, IncentivesQuery
 from gateway.schema.layouts import LAYOUTS, OFF_ROSTER, LayoutsMutation, LayoutsQuery
 from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
@@ -98,6 +99,7 @@ class Query(
     RaceQuery,
     PoliciesQuery,
     LayoutsQuery,
+    FitQuery,
     RoutingQuery,
     ConnectionsQuery,
     WebhooksQuery,

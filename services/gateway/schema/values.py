@@ -87,6 +87,29 @@ class MissingCause(StrEnum):
 
 
 @strawberry.enum
+class FitCondition(StrEnum):
+    WIDE_MARKET = "wide_market"
+    FIERCE_RIVALRY = "fierce_rivalry"
+    MANY_OUTLETS = "many_outlets"
+    ACTIVE_AUDIENCE = "active_audience"
+    LASTING_BUDGET = "lasting_budget"
+    LONG_DECISION = "long_decision"
+
+
+@strawberry.enum
+class FitLevel(StrEnum):
+    MET = "met"
+    PARTLY = "partly"
+    UNMET = "unmet"
+
+
+@strawberry.enum
+class FitVerdict(StrEnum):
+    GO = "go"
+    NO_GO = "no_go"
+
+
+@strawberry.enum
 class SeatState(StrEnum):
     FILLED = "filled"
     MISSING = "missing"
