@@ -76,6 +76,11 @@ def probes_of_words(brand: Brand) -> list[Probe]:
     return [*found, Probe("cursor", at, never)]
 
 
+def probes_of_names(probes: list[Probe]) -> list[Probe]:
+    """Those that can be the name of something in a formula."""
+    return [each for each in probes if each.foreign.isidentifier() and each.never.isidentifier()]
+
+
 def never_was(typed_id: str) -> str:
     """An id like it, of the same instant, which the compliance check reads as nothing else.
 

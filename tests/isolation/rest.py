@@ -16,6 +16,7 @@ from tests.isolation.probing import (
     event_of,
     look_for,
     probes_of_ids,
+    probes_of_names,
     probes_of_words,
     undone,
 )
@@ -148,6 +149,9 @@ class Asker:
         if operation.name == "account POST /api-keys/verify":
             # the gateway asks for whose key it is; who holds a key speaks for its brand
             words = [probe for probe in words if probe.kind != "api_key"]
+        if slot.place[-1] == "formula":
+            # of other words it would read a part as a name, and the refusal quotes that part alone
+            ids, words = probes_of_names(ids), probes_of_names(words)
         if slot.prefix == "event":
             return [event_of(self.other, operation.service)]
         if self.is_thorough:
