@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 __all__ = [
     "AccountId",
     "ApiKeyId",
+    "AssessmentId",
     "AssetId",
     "AttemptId",
     "AuditId",
@@ -113,6 +114,7 @@ EntryId = Annotated[UUID, *_typed_id("entry")]
 CourseId = Annotated[UUID, *_typed_id("course")]
 AttemptId = Annotated[UUID, *_typed_id("attempt")]
 CertificateId = Annotated[UUID, *_typed_id("cert")]
+AssessmentId = Annotated[UUID, *_typed_id("assess")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]
 TemplateId = Annotated[UUID, *_typed_id("tmpl")]

@@ -22,6 +22,7 @@ from account_svc.routes import (
     race,
     rights,
     staff,
+    talent,
     training,
 )
 from account_svc.settings import Settings
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = create_edge(
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
-    people = (org, staff, training, rights)
+    people = (org, staff, training, rights, talent)
     matrix = (accounts, personas, policies, layouts, off_roster, fit)
     for part in (*people, *matrix, imports, incentives, race, api_keys):
         for router in part.ROUTERS:

@@ -44,6 +44,7 @@ VERB_PREFIX = {
     "ApiKey": "apikey",
     "Course": "course",
     "ExamAttempt": "attempt",
+    "SkillAssessment": "assess",
     "IncentiveRule": "rule",
     "Template": "tmpl",
     "Campaign": "camp",

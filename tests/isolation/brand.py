@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[Service, str]] = {
     "cert": ("account", "certificate"),
     "layout": ("account", "layout"),
     "offroster": ("account", "off_roster_account"),
+    "assess": ("account", "skill_assessment"),
     "rule": ("account", "incentive_rule"),
     "entry": ("account", "ledger_entry"),
     "apikey": ("account", "api_key"),

@@ -46,7 +46,14 @@ _TELLS_APART = {
     "mutation setIncentiveRule input.formula",
     *TELLS_APART,
 }
-_DEEPER = {"authorizePlatform", "importMetrics", "reopenExam", "setRacePolicy"}
+_DEEPER = {
+    "assessSkills",
+    "authorizePlatform",
+    "importMetrics",
+    "reopenExam",
+    "setRacePolicy",
+    "setWantedProfile",
+}
 """Commands that make nothing which is read again below."""
 _REFUSALS = ("NotFound", "Invalid", "NotAllowed", "RateLimited")
 

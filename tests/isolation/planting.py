@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 from standardwebhooks import Webhook
 
+from account_svc.models import Skill
 from deploy.local.databases import SERVICES, Service
 from shared.access import Principal, Role
 from shared.clock import now
@@ -126,6 +127,11 @@ class Planter:
         brand.east = await self.open_store(root, persona["id"], "east")
         brand.west = await self.open_store(root, persona["id"], "west")
         await self.train(brand.east.staff, brand.west.staff)
+        for staff in (brand.east.staff, brand.west.staff):
+            seen = {"staff_id": staff, "scores": {"tools": 60, "content": 80}}
+            await self.post("account", "/skill-assessments", seen)
+        wanted = {"persona_id": persona["id"], "scores": dict.fromkeys(Skill, 70)}
+        await self.post("account", "/wanted-profiles", wanted)
         leaver = await self.hire(brand.west.unit, "leaver")
         await self.post("account", f"/staff/{leaver}/depart", {"reason": canary})
         asked: Json = {"name": canary, "role": "scrm", "scopes": [canary]}
@@ -517,6 +523,7 @@ class Planter:
             ("account", "attempt", "exam_attempt", f"staff_id in ({_SELLERS})"),
             ("account", "cert", "certificate", f"staff_id in ({_SELLERS})"),
             ("account", "offroster", "off_roster_account", "unit_id = $1"),
+            ("account", "assess", "skill_assessment", f"staff_id in ({_SELLERS})"),
             ("content", "post", "post", "unit_id = $1"),
             ("content", "draft", "draft", "account_id = any($2)"),
             # the one that became a deal comes first

@@ -47,6 +47,7 @@ PREFIXES = {
     "Certificate": "cert",
     "Layout": "layout",
     "OffRosterAccount": "offroster",
+    "SkillAssessment": "assess",
     "IncentiveRule": "rule",
     "LedgerEntry": "entry",
     "ApiKey": "apikey",
@@ -366,6 +367,8 @@ GIVEN: dict[str, Any] = {
     "reviseCourse": lambda _: _input(
         questions=[{"text": "x", "options": ["x", "y"], "rightOptions": [1]}]
     ),
+    "assessSkills": lambda _: _input(scores={"tools": 50}),
+    "setWantedProfile": lambda _: _input(personaKind="TOPIC_EXPERT"),
     "addTemplate": lambda brand: _input(body=brand.canary),
     "planCampaign": lambda brand: _input(
         code=f"{brand.canary}-new", startsAt=_soon(1), endsAt=_soon(2), slotValues={"word": "x"}

@@ -64,6 +64,7 @@ from account_svc.models.race import (
     StandingChange,
 )
 from account_svc.models.staff import Staff, StaffStatus, status_at
+from account_svc.models.talent import Skill, SkillAssessment, SkillScore, WantedProfile
 from account_svc.models.training import (
     Certificate,
     Course,
@@ -120,6 +121,9 @@ __all__ = [
     "RuleFacts",
     "Seat",
     "SeatRule",
+    "Skill",
+    "SkillAssessment",
+    "SkillScore",
     "Staff",
     "StaffFacts",
     "StaffStatus",
@@ -129,6 +133,7 @@ __all__ = [
     "Unit",
     "UnitFacts",
     "VoidedCause",
+    "WantedProfile",
     "entry_id",
     "find_policy",
     "period_before",

@@ -40,6 +40,7 @@ from gateway.schema.publishing import PublishingMutation, PublishingQuery
 from gateway.schema.race import RaceMutation, RaceQuery
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
+from gateway.schema.talent import ASSESSMENTS, TalentMutation, TalentQuery
 from gateway.schema.training import (
     ATTEMPTS,
     CERTIFICATES,
@@ -70,6 +71,7 @@ KINDS: dict[str, Kind[Any]] = {
         COURSES,
         ATTEMPTS,
         CERTIFICATES,
+        ASSESSMENTS,
         ENTRIES,
         RULES,
         POLICIES,
@@ -95,6 +97,7 @@ class Query(
     DealsQuery,
     ConversionsQuery,
     TrainingQuery,
+    TalentQuery,
     IncentivesQuery,
     RaceQuery,
     PoliciesQuery,
@@ -125,6 +128,7 @@ class Mutation(
     ContactsMutation,
     DealsMutation,
     TrainingMutation,
+    TalentMutation,
     IncentivesMutation,
     RaceMutation,
     PoliciesMutation,

@@ -13,6 +13,12 @@ from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.rights import RIGHTS_BY_STAFF, RightState
 from gateway.schema.scalars import Instant
+from gateway.schema.skills import (
+    TALENT_BY_STAFF,
+    TALENT_BY_UNIT,
+    SkillProfile,
+    UnitSkill,
+)
 from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
 from gateway.upstream import Service
 from shared.events.account import AccountStatus, Platform, UnitKind
@@ -39,6 +45,11 @@ class Unit(Node):
         self, info: Info, first: int = 50, after: str | None = None
     ) -> Connection["Unit"] | None:
         return await connection(info, UNITS, first, after, {"parent_id": self.id})
+
+    @described("Skills of the people of the unit and all below; null for sellers.")
+    async def talent(self, info: Info) -> list[UnitSkill] | None:
+        found = await info.context.batch(TALENT_BY_UNIT).load(self.id)
+        return None if found is None else found.skills
 
 
 @resource
@@ -67,6 +78,11 @@ class Staff(Node):
     async def rights(self, info: Info) -> list[RightState] | None:
         found = await info.context.batch(RIGHTS_BY_STAFF).load(self.id)
         return None if found is None else found.rights
+
+    @described("Six skills against what the person's personas want.")
+    async def talent(self, info: Info) -> list[SkillProfile] | None:
+        found = await info.context.batch(TALENT_BY_STAFF).load(self.id)
+        return None if found is None else found.skills
 
 
 @resource

@@ -81,6 +81,22 @@ class PolicyOrigin(StrEnum):
 
 
 @strawberry.enum
+class Skill(StrEnum):
+    TOOLS = "tools"
+    CONTENT = "content"
+    PRODUCT_KNOWLEDGE = "product_knowledge"
+    SELLING_SENSE = "selling_sense"
+    SOCIAL_MEDIA = "social_media"
+    WHOLE_JOURNEY_SERVICE = "whole_journey_service"
+
+
+@strawberry.enum
+class WantedOrigin(StrEnum):
+    DEFAULT = "default"
+    BRAND = "brand"
+
+
+@strawberry.enum
 class MissingCause(StrEnum):
     NEVER_EARNED = "never_earned"
     EXPIRED = "expired"
