@@ -20,6 +20,8 @@ from shared.events.account import (
     AccountRetired,
     AccountStatus,
     AccountSuspended,
+    CertificateEarned,
+    CertificateExpired,
     StaffChanged,
     StaffDeparted,
     StaffJoined,
@@ -82,6 +84,19 @@ async def on_staff_departed(session: AsyncSession, received: Received[StaffDepar
         unit_id=None,
         is_departed=True,
     )
+
+
+async def on_certificate_earned(
+    session: AsyncSession, received: Received[CertificateEarned]
+) -> None:
+    await directory.put_right(session, received.brand_id, received.event)
+
+
+async def on_certificate_expired(
+    session: AsyncSession, received: Received[CertificateExpired]
+) -> None:
+    event = received.event
+    await directory.remove_right(session, received.brand_id, event.staff_id, event.right)
 
 
 async def on_account_registered(
@@ -194,6 +209,8 @@ HANDLERS: dict[type[Event], Handler] = {
     StaffJoined: on_staff_joined,
     StaffChanged: on_staff_joined,
     StaffDeparted: on_staff_departed,
+    CertificateEarned: on_certificate_earned,
+    CertificateExpired: on_certificate_expired,
     AccountRegistered: on_account_registered,
     AccountChanged: on_account_registered,
     AccountActivated: _becomes(AccountStatus.ACTIVE),

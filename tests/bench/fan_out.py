@@ -94,6 +94,7 @@ class Matrix:
             unit_ids=[],
             platforms=[],
             persona_kinds=[],
+            rights=[],
             slot_values={},
             starts_at=at + timedelta(days=1),
             ends_at=at + timedelta(days=3),

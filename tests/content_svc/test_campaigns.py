@@ -10,7 +10,14 @@ from content_svc.repository import campaigns as repository
 from content_svc.use_cases import planning
 from shared.access import Role
 from shared.database import brand_session
-from shared.events.account import AccountStatus, Platform, StaffDeparted
+from shared.events.account import (
+    AccountRegistered,
+    AccountStatus,
+    CertificateEarned,
+    CertificateExpired,
+    Platform,
+    StaffDeparted,
+)
 from shared.events.content import (
     CampaignLaunched,
     CampaignMode,
@@ -125,6 +132,45 @@ async def test_c9_the_target_narrows_by_unit_platform_and_persona(brand: Brand) 
 
     assert [draft["account_id"] for draft in await list_drafts(brand, campaign)] == [
         account_id(wanted)
+    ]
+
+
+async def test_c9_the_target_may_ask_for_rights_that_last_until_the_campaign_ends(
+    brand: Brand,
+) -> None:
+    certified, expiring, lapsed, half, _ = [await make_account(brand) for _ in range(5)]
+    template = await make_template(brand)
+    campaign = await make_campaign(brand, template=template, target={"rights": RIGHTS})
+    end = datetime.fromisoformat(campaign["ends_at"])
+    for account, expires_at in (
+        (certified, end),
+        (expiring, end - timedelta(seconds=1)),
+        (lapsed, end),
+    ):
+        await brand.tell(*earned(account, expires_at, *RIGHTS))
+    await brand.tell(*earned(half, end, "live"))
+    assert lapsed.staff_id is not None
+    await brand.tell(CertificateExpired(staff_id=lapsed.staff_id, right="live"))
+
+    await brand.post(f"/campaigns/{campaign['id']}/launch")
+    await plan(brand, campaign)
+
+    assert campaign["target"]["rights"] == RIGHTS
+    assert [draft["account_id"] for draft in await list_drafts(brand, campaign)] == [
+        account_id(certified)
+    ]
+
+
+RIGHTS = ["live", "free_posting"]
+
+
+def earned(
+    account: AccountRegistered, expires_at: datetime, *rights: str
+) -> list[CertificateEarned]:
+    assert account.staff_id is not None
+    return [
+        CertificateEarned(staff_id=account.staff_id, right=right, expires_at=expires_at)
+        for right in rights
     ]
 
 

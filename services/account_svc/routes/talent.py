@@ -9,11 +9,13 @@ from account_svc.access import MATRIX
 from account_svc.models.talent import Skill, WantedFacts
 from account_svc.repository import talent as repository
 from account_svc.schemas.talent import (
+    AssessedOut,
     AssessIn,
     AssessmentOut,
     StaffTalentOut,
     UnitTalentOut,
     WantedProfilesOut,
+    WantedSetOut,
     assessment_json,
     talent_json,
     wanted_json,
@@ -21,7 +23,7 @@ from account_svc.schemas.talent import (
 from account_svc.use_cases import talent as use_cases
 from shared.access import Principal
 from shared.database import brand_read
-from shared.ids import StaffId, typed
+from shared.ids import StaffId
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import (
     Batch,
@@ -71,19 +73,19 @@ async def get_assessments(request: Request, principal: MayRead, body: ByIds) -> 
     return json_response(batch_of(rows, "assess", ids, assessment_json))
 
 
-@commands.post("/skill-assessments", status_code=201, response_model=StaffTalentOut)
+@commands.post("/skill-assessments", status_code=201, response_model=AssessedOut)
 async def assess_skills(
     body: AssessIn,
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("skill.assess"))],
-) -> StaffTalentOut:
-    """The person's profile as it is now."""
-    await use_cases.assess(session, principal, body.staff_id, body.scores)
+) -> AssessedOut:
+    assessed_at = await use_cases.assess(session, principal, body.staff_id, body.scores)
     connection = await repository.driver_of(session)
     rows = await repository.fetch_profiles(
         connection, principal.brand_id, principal.extent, [body.staff_id]
     )
-    return StaffTalentOut.model_validate(talent_json(rows, "staff")[typed("staff", body.staff_id)])
+    (found,) = talent_json(rows, "staff").values()
+    return AssessedOut.model_validate({**found, "assessed_at": assessed_at})
 
 
 @reads.post("/talent/by-staff", response_model=Batch[StaffTalentOut])
@@ -118,14 +120,13 @@ async def list_wanted(request: Request, principal: MayReadWanted) -> Response:
     return json_response({"items": wanted_json(rows)})
 
 
-@commands.post("/wanted-profiles", status_code=201, response_model=WantedProfilesOut)
+@commands.post("/wanted-profiles", status_code=201, response_model=WantedSetOut)
 async def set_wanted(
     body: WantedFacts,
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("skill.want"))],
-) -> WantedProfilesOut:
-    """All profiles as they are now."""
-    await use_cases.set_wanted(session, principal, body)
+) -> WantedSetOut:
+    set_at = await use_cases.set_wanted(session, principal, body)
     connection = await repository.driver_of(session)
     rows = await connection.fetch(repository.SELECT_WANTED, principal.brand_id)
-    return WantedProfilesOut.model_validate({"items": wanted_json(rows)})
+    return WantedSetOut.model_validate({"items": wanted_json(rows), "set_at": set_at})

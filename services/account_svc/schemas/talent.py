@@ -47,6 +47,12 @@ class StaffTalentOut(BaseModel):
     skills: list[SkillOut]
 
 
+class AssessedOut(StaffTalentOut):
+    """The profile as it is after the assessment."""
+
+    assessed_at: datetime
+
+
 class UnitSkillOut(BaseModel):
     """Over everybody who plays a persona in the unit or below; the rest is over whoever of them
     was assessed, and None where nobody was."""
@@ -78,6 +84,12 @@ class WantedOut(BaseModel):
 
 class WantedProfilesOut(BaseModel):
     items: list[WantedOut]
+
+
+class WantedSetOut(WantedProfilesOut):
+    """All profiles as they are after the change."""
+
+    set_at: datetime
 
 
 def assessment_json(row: asyncpg.Record) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Assessing skills, and saying what personas want."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,8 +18,9 @@ from shared.ids import typed, uuid7
 
 async def assess(
     session: AsyncSession, principal: Principal, staff_id: UUID, scores: dict[Skill, int]
-) -> None:
-    """Add an assessment of each of these skills; what was there before stays in the history."""
+) -> datetime:
+    """Add an assessment of each of these skills, and say at which instant; what was there before
+    stays in the history."""
     staff = await people.get_staff_for_update(
         session, principal.brand_id, principal.extent, staff_id
     )
@@ -46,11 +48,12 @@ async def assess(
         subject=typed("staff", staff_id),
         skills=sorted(scores),
     )
+    return at
 
 
-async def set_wanted(session: AsyncSession, principal: Principal, facts: WantedFacts) -> None:
-    """The brand's word on a kind of persona, or on one persona, from now on."""
-    brand_id = principal.brand_id
+async def set_wanted(session: AsyncSession, principal: Principal, facts: WantedFacts) -> datetime:
+    """The brand's word on a kind of persona, or on one persona, from the instant that it says."""
+    brand_id, at = principal.brand_id, now()
     if facts.persona_id is not None and (
         await accounts.find_persona(session, brand_id, facts.persona_id) is None
     ):
@@ -62,7 +65,7 @@ async def set_wanted(session: AsyncSession, principal: Principal, facts: WantedF
         "persona_id": facts.persona_id,
         "scores": facts.scores.model_dump(),
         "set_by": principal.actor,
-        "set_at": now(),
+        "set_at": at,
     }
     await repository.save_wanted(session, values)
     subject = (
@@ -76,3 +79,4 @@ async def set_wanted(session: AsyncSession, principal: Principal, facts: WantedF
         persona_kind=facts.persona_kind,
         **facts.scores.model_dump(),
     )
+    return at

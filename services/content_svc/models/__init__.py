@@ -9,7 +9,7 @@ from content_svc.models.campaigns import (
     Draft,
     DraftStatus,
 )
-from content_svc.models.directory import AccountEntry, StaffEntry, UnitEntry
+from content_svc.models.directory import AccountEntry, StaffEntry, StaffRight, UnitEntry
 from content_svc.models.library import Asset, AssetKind, ContentPolicy, SlotKind, Template
 from content_svc.models.posts import (
     OPEN,
@@ -41,6 +41,7 @@ __all__ = [
     "PostStatus",
     "SlotKind",
     "StaffEntry",
+    "StaffRight",
     "Template",
     "UnitEntry",
 ]

@@ -45,6 +45,8 @@ class Campaign(Aggregate, Base):
     unit_ids: Mapped[list[UUID]]
     platforms: Mapped[list[str]]
     persona_kinds: Mapped[list[str]]
+    rights: Mapped[list[str]]
+    """What the seller of an account must hold until the campaign ends."""
     slot_values: Mapped[dict[str, Any]]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]

@@ -1,5 +1,6 @@
 """Projections of the org tree, staff and accounts: what targeting and rendering need to know."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Index, text
@@ -49,6 +50,17 @@ class StaffEntry(Base):
     staff_id: Mapped[UUID] = mapped_column(primary_key=True)
     unit_id: Mapped[UUID | None]
     is_departed: Mapped[bool]
+
+
+class StaffRight(Base):
+    """A right that a certificate gives, until it expires."""
+
+    __tablename__ = "staff_right"
+
+    brand_id: Mapped[UUID] = mapped_column(primary_key=True)
+    staff_id: Mapped[UUID] = mapped_column(primary_key=True)
+    right: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
 
 
 class AccountEntry(Base):

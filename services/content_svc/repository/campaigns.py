@@ -31,6 +31,11 @@ _TARGET = """a.brand_id = :brand_id and a.status = 'active'
 _NARROWED = {
     "platforms": " and a.platform = any(:platforms)",
     "persona_kinds": " and a.persona_kind = any(:persona_kinds)",
+    # by what is known when it is planned, every post of the campaign goes out under the right
+    "rights": """ and not exists (select from unnest(cast(:rights as text[])) wanted (name)
+        where not exists (select from staff_right r
+            where r.brand_id = :brand_id and r.staff_id = a.staff_id and r."right" = wanted.name
+              and r.expires_at >= :rights_until))""",
     "unit_ids": " and u.ancestor_ids && cast(:unit_ids as uuid[])",
 }
 
@@ -319,6 +324,8 @@ def _target(campaign: Campaign) -> tuple[str, str, dict[str, Any]]:
     given: dict[str, Any] = {
         name: wanted for name in _NARROWED if (wanted := getattr(campaign, name))
     }
+    if "rights" in given:
+        given["rights_until"] = campaign.ends_at
     directory = _DIRECTORY if "unit_ids" in given else "account_directory a"
-    target = _TARGET + "".join(_NARROWED[name] for name in given)
+    target = _TARGET + "".join(_NARROWED[name] for name in _NARROWED if name in given)
     return directory, target, {"brand_id": campaign.brand_id, **given}

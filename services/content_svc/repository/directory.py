@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Update, select, text, update
+from sqlalchemy import Update, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.errors import AccountNotFound
-from content_svc.models import OPEN, AccountEntry, Post, StaffEntry, UnitEntry
+from content_svc.models import OPEN, AccountEntry, Post, StaffEntry, StaffRight, UnitEntry
 from shared.access import Extent
-from shared.events.account import AccountStatus
+from shared.events.account import AccountStatus, CertificateEarned
 
 _PLACE = """
 with recursive tree as (
@@ -93,6 +93,30 @@ async def put_staff(
         changed["unit_id"] = unit_id
     await session.execute(
         statement.on_conflict_do_update(index_elements=["brand_id", "staff_id"], set_=changed)
+    )
+
+
+async def put_right(session: AsyncSession, brand_id: UUID, earned: CertificateEarned) -> None:
+    values = {
+        "brand_id": brand_id,
+        "staff_id": earned.staff_id,
+        "right": earned.right,
+        "expires_at": earned.expires_at,
+    }
+    await session.execute(
+        insert(StaffRight)
+        .values(values)
+        .on_conflict_do_update(index_elements=["brand_id", "staff_id", "right"], set_=values)
+    )
+
+
+async def remove_right(session: AsyncSession, brand_id: UUID, staff_id: UUID, right: str) -> None:
+    await session.execute(
+        delete(StaffRight).where(
+            StaffRight.brand_id == brand_id,
+            StaffRight.staff_id == staff_id,
+            StaffRight.right == right,
+        )
     )
 
 

@@ -78,6 +78,7 @@ def campaign(row: asyncpg.Record) -> dict[str, Any]:
             "unit_ids": [typed("unit", unit_id) for unit_id in row["unit_ids"]],
             "platforms": row["platforms"],
             "persona_kinds": row["persona_kinds"],
+            "rights": row["rights"],
         },
         "slot_values": orjson.loads(row["slot_values"]),
         "starts_at": row["starts_at"],

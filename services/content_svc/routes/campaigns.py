@@ -14,6 +14,7 @@ from content_svc.repository.reading import Conditions, read_by_ids, read_page
 from content_svc.schemas.campaigns import CampaignIn, CampaignOut, Counts, StopIn, Target
 from content_svc.use_cases import campaigns as use_cases
 from shared.access import Principal
+from shared.events.account import Right
 from shared.ids import CampaignId
 from shared.web import (
     Batch,
@@ -147,6 +148,7 @@ async def _shape(session: AsyncSession, campaign: Campaign) -> CampaignOut:
             unit_ids=campaign.unit_ids,
             platforms=campaign.platforms,
             persona_kinds=campaign.persona_kinds,
+            rights=[Right(each) for each in campaign.rights],
         ),
         slot_values=campaign.slot_values,
         starts_at=campaign.starts_at,

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from content_svc.models import CampaignStatus, DraftStatus
 from content_svc.schemas.library import FindingOut, In, LongText, Out
-from shared.events.account import Platform
+from shared.events.account import Platform, Right
 from shared.events.content import CampaignMode, Verdict
 from shared.ids import AccountId, AssetId, CampaignId, DraftId, TemplateId, UnitId
 
@@ -21,6 +21,8 @@ class Target(In):
     """Units with all below them."""
     platforms: list[Platform] = Field(default_factory=list, max_length=20)
     persona_kinds: list[str] = Field(default_factory=list, max_length=20)
+    rights: list[Right] = Field(default_factory=list, max_length=20)
+    """Rights that need certificates; who posts holds all of them until the campaign ends."""
 
 
 class CampaignIn(In):

@@ -12,7 +12,7 @@ from content_svc.repository import campaigns, library
 from shared import audit, outbox, timers
 from shared.clock import now
 from shared.errors import Invalid
-from shared.events.account import Platform
+from shared.events.account import Platform, Right
 from shared.events.content import (
     CampaignLaunched,
     CampaignMode,
@@ -39,6 +39,7 @@ async def create_campaign(
     unit_ids: list[UUID],
     platforms: list[Platform],
     persona_kinds: list[str],
+    rights: list[Right],
     slot_values: dict[str, str],
     starts_at: datetime,
     ends_at: datetime,
@@ -60,6 +61,7 @@ async def create_campaign(
         unit_ids=unit_ids,
         platforms=_platforms(platforms, template),
         persona_kinds=persona_kinds,
+        rights=list(rights),
         slot_values=slot_values,
         starts_at=starts_at,
         ends_at=ends_at,

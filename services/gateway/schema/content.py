@@ -22,7 +22,7 @@ from gateway.schema.values import (
     PostStatus,
 )
 from gateway.upstream import Service
-from shared.events.account import Platform
+from shared.events.account import Platform, Right
 from shared.events.content import CampaignMode, Verdict
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class CampaignTarget:
     unit_ids: list[strawberry.ID] | None
     platforms: list[Platform] | None
     persona_kinds: list[PersonaKind] | None
+    rights: list[Right] | None = strawberry.field(
+        description="Who posts holds all of these until the campaign ends."
+    )
 
 
 @strawberry.type
@@ -201,6 +204,7 @@ class CampaignTargetInput:
     unit_ids: list[strawberry.ID] | None = None
     platforms: list[Platform] | None = None
     persona_kinds: list[PersonaKind] | None = None
+    rights: list[Right] | None = None
 
 
 @strawberry.input

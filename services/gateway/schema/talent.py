@@ -51,11 +51,13 @@ class WantedProfile:
 
 @resource
 class WantedProfiles:
+    set_at: Instant
     items: list[WantedProfile]
 
 
 @resource
 class AssessedSkills:
+    assessed_at: Instant
     skills: list[SkillProfile]
     staff_id: strawberry.Private[str | None]
     staff: Staff | None = to_one("staff_id", "staff")
