@@ -45,6 +45,7 @@ VERB_PREFIX = {
     "Course": "course",
     "ExamAttempt": "attempt",
     "SkillAssessment": "assess",
+    "OffRosterAccount": "offroster",
     "IncentiveRule": "rule",
     "Template": "tmpl",
     "Campaign": "camp",
