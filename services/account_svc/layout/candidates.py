@@ -43,6 +43,10 @@ class Nobody(msgspec.Struct, frozen=True, gc=False):
     not_sellers: int
 
 
+Rank = tuple[int, int]
+_LAST: Rank = (1, 0)
+
+
 class Pool:
     """People who can be proposed, each for one seat of a platform at most.
 
@@ -58,25 +62,28 @@ class Pool:
         holders: Collection[tuple[Platform, Id]],
     ) -> None:
         self._tree = tree
-        self._holders = frozenset(holders)
-        self._taken = set(holders)
+        self._staff = staff
         self._here: dict[Id, list[Person]] = defaultdict(list)
         homes = tree.nearest(kinds)
         for person in staff:
             home = homes.get(person.unit_id)
             if home is not None:
                 self._here[home].append(person)
-        self._staff = staff
+        self._holders: dict[Platform, set[Id]] = {platform: set() for platform in Platform}
+        for platform, staff_id in holders:
+            self._holders[platform].add(staff_id)
+        self._taken = {platform: set(ids) for platform, ids in self._holders.items()}
         self._by_path: tuple[list[bytes], list[Person]] | None = None
-        self._ranked: dict[tuple[Id, Place, int], list[Person]] = {}
-        self._queues: dict[tuple[Id, Place, int, Platform], Iterator[Person]] = {}
+        self._ranks: dict[int, dict[tuple[frozenset[str], str], Rank]] = defaultdict(dict)
+        self._below: dict[tuple[Id, int], list[Person]] = {}
+        self._queues: dict[tuple[Id, int, Platform], Iterator[Person]] = {}
         self._nobody: dict[tuple[Id, Platform, bool], Nobody] = {}
 
     def propose(self, seats: Sequence[tuple[Platform, SeatRule, Unit]]) -> list[Candidate | Nobody]:
         """Somebody for each seat, in its order: people of the units themselves for all seats
         first, so that no seat takes another's own people; then people below, then nearby."""
         found: list[Candidate | Nobody | None] = [
-            self._take(platform, rule, unit, Place.HERE) for platform, rule, unit in seats
+            self._from_here(platform, rule, unit) for platform, rule, unit in seats
         ]
         for number, (platform, rule, unit) in enumerate(seats):
             if found[number] is None:
@@ -86,67 +93,77 @@ class Pool:
             for one, (platform, rule, unit) in zip(found, seats, strict=True)
         ]
 
+    def _from_here(self, platform: Platform, rule: SeatRule, unit: Unit) -> Candidate | None:
+        """A scan: a unit has few people and few seats, and sorting them is most of the work."""
+        taken = self._taken[platform]
+        best, lowest = None, _LAST
+        for person in self._here.get(unit.id, ()):
+            if person.id not in taken and _can_sit(rule, person):
+                rank = self._rank(rule, person)
+                if rank < lowest or (rank == lowest and best is not None and person.id < best.id):
+                    best, lowest = person, rank
+        return None if best is None else self._take(platform, rule, best, Place.HERE)
+
     def _from_afar(self, platform: Platform, rule: SeatRule, unit: Unit) -> Candidate | None:
         """Not under the root, unless the seat is the root's: a country is not nearby."""
-        found = self._take(platform, rule, unit, Place.BELOW)
+        found = self._from_below(platform, rule, unit, Place.BELOW)
         end = len(unit.path) - ID_BYTES
         while found is None and end > ID_BYTES:
             above = self._tree.units.get(unit.path[end - ID_BYTES : end])
             if above is None:
                 break
-            found = self._take(platform, rule, above, Place.NEARBY)
+            found = self._from_below(platform, rule, above, Place.NEARBY)
             end -= ID_BYTES
         return found
 
-    def _take(
+    def _from_below(
         self, platform: Platform, rule: SeatRule, unit: Unit, place: Place
     ) -> Candidate | None:
-        where = Place.HERE if place is Place.HERE else Place.BELOW
-        key = (unit.id, where, id(rule), platform)
+        """The best first, for all seats of the rule: who was passed over is taken for good."""
+        key = (unit.id, id(rule), platform)
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = iter(self._rank(rule, unit, where))
+            queue = self._queues[key] = iter(self._all_below(rule, unit))
+        taken = self._taken[platform]
         for person in queue:
-            if (platform, person.id) not in self._taken:
-                self._taken.add((platform, person.id))
-                return Candidate(
-                    person.id,
-                    place,
-                    tuple(skill for skill in rule.skills if skill in person.skills),
-                    tuple(skill for skill in rule.skills if skill not in person.skills),
-                    person.tier,
-                )
+            if person.id not in taken:
+                return self._take(platform, rule, person, place)
         return None
 
-    def _rank(self, rule: SeatRule, unit: Unit, where: Place) -> list[Person]:
-        """Who can take the rule's seats, the best first; equal people by their id."""
-        key = (unit.id, where, id(rule))
-        ranked = self._ranked.get(key)
-        if ranked is None:
-            if where is Place.HERE:
-                people = [
-                    person
-                    for person in self._here.get(unit.id, ())
-                    if person.status is StaffStatus.ACTIVE
-                ]
-            else:
-                paths, able = self._able()
-                start = bisect_left(paths, unit.path)
-                end = bisect_left(paths, unit.path + _AFTER_SUBTREE)
-                people = able[start:end]
-            if rule.seat is Seat.KOS:
-                people = [person for person in people if person.is_seller]
-            wanted = frozenset(rule.skills)
-            tiers = {tier: number for number, tier in enumerate(rule.tiers)}
-            ranked = self._ranked[key] = sorted(
-                people,
-                key=lambda person: (
-                    -len(wanted & person.skills),
-                    tiers.get(person.tier, len(tiers)),
-                    person.id,
-                ),
-            )
-        return ranked
+    def _all_below(self, rule: SeatRule, unit: Unit) -> list[Person]:
+        """Equal people stay in the order of the tree, those of one unit in that of their ids."""
+        key = (unit.id, id(rule))
+        found = self._below.get(key)
+        if found is None:
+            paths, able = self._able()
+            start = bisect_left(paths, unit.path)
+            end = bisect_left(paths, unit.path + _AFTER_SUBTREE)
+            people = [person for person in able[start:end] if _can_sit(rule, person)]
+            ranks = [self._rank(rule, person) for person in people]
+            order = sorted(range(len(people)), key=ranks.__getitem__)
+            found = self._below[key] = [people[number] for number in order]
+        return found
+
+    def _rank(self, rule: SeatRule, person: Person) -> Rank:
+        """Lower is better. People share few sets of skills and tiers."""
+        ranks, key = self._ranks[id(rule)], (person.skills, person.tier)
+        rank = ranks.get(key)
+        if rank is None:
+            matched = sum(skill in person.skills for skill in rule.skills)
+            tiers = rule.tiers
+            tier = tiers.index(person.tier) if person.tier in tiers else len(tiers)
+            rank = ranks[key] = (-matched, tier)
+        return rank
+
+    def _take(self, platform: Platform, rule: SeatRule, person: Person, place: Place) -> Candidate:
+        self._taken[platform].add(person.id)
+        return Candidate(
+            person.id,
+            place,
+            tuple(skill for skill in rule.skills if skill in person.skills),
+            tuple(skill for skill in rule.skills if skill not in person.skills),
+            person.tier,
+        )
 
     def _able(self) -> tuple[list[bytes], list[Person]]:
         """Who is there to be proposed, ordered by the path of the unit they work at."""
@@ -170,7 +187,7 @@ class Pool:
             for person in self._here.get(unit.id, ()):
                 if person.status is StaffStatus.DEPARTED:
                     departed += 1
-                elif (platform, person.id) in self._holders:
+                elif person.id in self._holders[platform]:
                     has += 1
                 elif person.status is StaffStatus.ABSENT:
                     absent += 1
@@ -180,3 +197,7 @@ class Pool:
                     elsewhere += 1
             known = self._nobody[key] = Nobody(has, elsewhere, absent, departed, others)
         return known
+
+
+def _can_sit(rule: SeatRule, person: Person) -> bool:
+    return person.status is StaffStatus.ACTIVE and (person.is_seller or rule.seat is not Seat.KOS)

@@ -174,12 +174,14 @@ def _seated(
     for rule in rules:
         for platform in rule.platforms:
             kinds[rule.seat, platform].append(rule.per)
+    homes = {key: tree.nearest(pers) for key, pers in kinds.items()}
+    by_kind = {kind: tree.nearest((kind,)) for kind in UnitKind}
     people = {person.id: person for person in snapshot.staff}
     seated: dict[Key, list[Registered]] = defaultdict(list)
     for account in accounts:
-        fitting = kinds.get((account.seat, account.platform))
-        unit_id = None if fitting is None else tree.nearest(fitting).get(account.unit_id)
-        if fitting is None:
+        home = homes.get((account.seat, account.platform))
+        unit_id = None if home is None else home.get(account.unit_id)
+        if home is None:
             lines[SeatState.UNPLANNED].append(
                 _without_seat(SeatState.UNPLANNED, account, Cause.NO_SUCH_SEAT)
             )
@@ -187,22 +189,24 @@ def _seated(
             lines[SeatState.ORPHANED].append(
                 _without_seat(SeatState.ORPHANED, account, Cause.UNIT_DOES_NOT_FIT)
             )
-        elif cause := _misfit(account, unit_id, people, tree):
+        elif cause := _misfit(account, unit_id, people, by_kind[tree.units[unit_id].kind]):
             lines[SeatState.ORPHANED].append(_without_seat(SeatState.ORPHANED, account, cause))
         else:
             seated[account.seat, account.platform, unit_id].append(account)
     return seated
 
 
-def _misfit(account: Registered, unit_id: Id, people: dict[Id, Person], tree: Tree) -> Cause | None:
-    """Why the person does not fit the account, which belongs to this unit."""
+def _misfit(
+    account: Registered, unit_id: Id, people: dict[Id, Person], homes: dict[Id, Id]
+) -> Cause | None:
+    """Why the person does not fit the account of this unit; `homes` are the units of its kind by
+    those below."""
     if account.staff_id is None:
         return Cause.NOBODY if account.seat in OF_A_PERSON else None
     person = people.get(account.staff_id)
     if person is not None and person.status is StaffStatus.DEPARTED:
         return Cause.PERSON_DEPARTED
-    kind = tree.units[unit_id].kind
-    if person is None or tree.nearest((kind,)).get(person.unit_id) != unit_id:
+    if person is None or homes.get(person.unit_id) != unit_id:
         return Cause.PERSON_ELSEWHERE
     if account.seat is Seat.KOS and not person.is_seller:
         return Cause.NOT_A_SELLER

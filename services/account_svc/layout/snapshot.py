@@ -55,6 +55,7 @@ class Snapshot:
     units: Sequence[Unit]
     """A part of the tree, ordered by path: each unit before those below it."""
     staff: Sequence[Person]
+    """Ordered by id, and accounts too: what is compiled twice comes out the same."""
     accounts: Sequence[Registered]
     policies: list[PolicyRow]
 

@@ -96,8 +96,14 @@ async def fetch_snapshot(
         staff.add(f"s.unit_id in ({SUBTREES})", [unit_id])
     accounts.add("a.status <> ?", AccountStatus.RETIRED)
     found = [
-        await connection.fetch(f"{select} where {conditions.sql}", *conditions.arguments)
-        for select, conditions in ((_UNITS, units), (_STAFF, staff), (_ACCOUNTS, accounts))
+        await connection.fetch(
+            f"{select} where {conditions.sql} order by {order}", *conditions.arguments
+        )
+        for select, conditions, order in (
+            (_UNITS, units, "u.path"),
+            (_STAFF, staff, "s.id"),
+            (_ACCOUNTS, accounts, "a.id"),
+        )
     ]
     kinds, platforms = (
         {each.value: each for each in UnitKind},
@@ -114,10 +120,7 @@ async def fetch_snapshot(
 
     return Snapshot(
         at,
-        sorted(
-            (Unit(id, kinds[kind], city, path) for id, kind, city, path in found[0]),
-            key=lambda unit: unit.path,
-        ),
+        [Unit(id, kinds[kind], city, path) for id, kind, city, path in found[0]],
         [
             Person(
                 id,
