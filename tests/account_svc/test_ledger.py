@@ -224,7 +224,7 @@ async def test_a11_a_formula_pays_by_what_the_event_tells(
 @pytest.mark.parametrize(
     ("formula", "reason"),
     [
-        ("amount // 100", "amount is unknown here; lead_accepted tells"),
+        ("amount // 100", "the name at byte 1 is unknown here; lead_accepted tells"),
         ("score - 50", "pays -50, which is not between 0 and"),
         ("__import__('os')", "only min and max of two or more values may be called"),
     ],

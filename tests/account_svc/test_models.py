@@ -12,10 +12,10 @@ from account_svc.key_text import new_key, parse_key
 from account_svc.models import (
     TRANSITIONS,
     Account,
-    IncentiveRule,
     RuleFacts,
     StaffStatus,
     Trigger,
+    fixed_reward,
     period_before,
     period_of,
     split_path,
@@ -124,9 +124,9 @@ def test_a_path_is_the_ids_from_the_root() -> None:
 def test_a11_a_rule_pays_its_amount_and_its_rate(
     currency: str, rate_bp: int, deal_currency: str, expected: int
 ) -> None:
-    rule = IncentiveRule(amount=1_000, rate_bp=rate_bp, currency=currency)
+    paid = fixed_reward(1_000, rate_bp, currency, deal_minor=219_999, deal_currency=deal_currency)
 
-    assert rule.fixed_reward(219_999, deal_currency) == expected
+    assert paid == expected
 
 
 def test_a11_only_a_deal_has_a_rate() -> None:

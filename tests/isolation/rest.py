@@ -1,7 +1,7 @@
 """Every REST operation, asked by one brand with everything of the other."""
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import httpx
@@ -43,7 +43,6 @@ TAKES_ANY_ID = {
 """Slots whose id need not name anything: the command is undone."""
 TELLS_APART = {
     "account POST /brands body.id": "platform administrators may know which brands there are",
-    "account POST /incentive-rules body.formula": "names the part of the formula that is wrong",
 }
 """Slots where the answer says whether the other brand has the id, and why that is right."""
 WORDS_IN_SHORT = 3
@@ -133,7 +132,7 @@ class Asker:
         ]
         name = f"{request.operation.name} {slot.name}"
         if name in TELLS_APART:
-            probe, answers[1] = replace(probe, never=probe.foreign), answers[0]
+            answers[1] = answers[0]
         self.findings.take(name, probe, self.own, self.other, answers)
 
     @cached_property
@@ -150,7 +149,7 @@ class Asker:
             # the gateway asks for whose key it is; who holds a key speaks for its brand
             words = [probe for probe in words if probe.kind != "api_key"]
         if slot.place[-1] == "formula":
-            # of other words it would read a part as a name, and the refusal quotes that part alone
+            # others are expressions, and two of the same shape need not read alike
             ids, words = probes_of_names(ids), probes_of_names(words)
         if slot.prefix == "event":
             return [event_of(self.other, operation.service)]

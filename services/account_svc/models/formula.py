@@ -91,15 +91,17 @@ def check_formula(trigger: Trigger, text: str) -> None:
     known = VARIABLES[trigger]
     for node in ast.walk(tree):
         if not isinstance(node, _GRAMMAR):
-            raise BadFormula(f"{_shown(text, node)} is not allowed in a formula")
+            raise BadFormula(f"what stands at {_place(node)} is not allowed in a formula")
         if isinstance(node, ast.Call):
-            _check_call(text, node)
+            _check_call(node)
         elif isinstance(node, ast.Constant):
-            _check_literal(text, node)
+            _check_literal(node)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and id(node) not in called and node.id not in known:
-            raise BadFormula(f"{node.id} is unknown here; {trigger} tells {', '.join(known)}")
+            raise BadFormula(
+                f"the name at {_place(node)} is unknown here; {trigger} tells {', '.join(known)}"
+            )
     for facts in _trials(trigger):
         try:
             work_out(text, facts)
@@ -119,7 +121,7 @@ def work_out(text: str, facts: Mapping[str, int | str]) -> int:
     except (TypeError, InvalidExpression) as error:
         raise BadFormula(f"cannot be worked out: {error}") from None
     if isinstance(found, bool) or not isinstance(found, int):
-        raise BadFormula(f"pays {found!r}, which is no whole number")
+        raise BadFormula("pays a text or a yes or no, not a whole number")
     if not 0 <= found <= LARGEST_REWARD:
         raise BadFormula(f"pays {found}, which is not between 0 and {LARGEST_REWARD}")
     return found
@@ -148,25 +150,25 @@ def _depth(tree: ast.AST) -> int:
     return depth
 
 
-def _check_call(text: str, node: ast.Call) -> None:
+def _check_call(node: ast.Call) -> None:
     name = node.func.id if isinstance(node.func, ast.Name) else None
     if name not in _FUNCTIONS or node.keywords or len(node.args) < 2:
-        raise BadFormula(
-            f"{_shown(text, node)}: only min and max of two or more values may be called"
-        )
+        raise BadFormula(f"at {_place(node)}: only min and max of two or more values may be called")
 
 
-def _check_literal(text: str, node: ast.Constant) -> None:
+def _check_literal(node: ast.Constant) -> None:
     if isinstance(node.value, str):
         return
     if isinstance(node.value, bool) or not isinstance(node.value, int):
-        raise BadFormula(f"{_shown(text, node)} is no whole number and no text")
+        raise BadFormula(f"the value at {_place(node)} is no whole number and no text")
     if node.value > _LARGEST_LITERAL:
-        raise BadFormula(f"{_shown(text, node)} is larger than {_LARGEST_LITERAL}")
+        raise BadFormula(f"the number at {_place(node)} is larger than {_LARGEST_LITERAL}")
 
 
-def _shown(text: str, node: ast.AST) -> str:
-    return ast.get_source_segment(text.strip(), node) or type(node).__name__
+def _place(node: ast.AST) -> str:
+    """Where it stands, not what it is: a refusal repeats nothing that was sent."""
+    column = getattr(node, "col_offset", None)
+    return "some place" if column is None else f"byte {column + 1}"
 
 
 def _trials(trigger: Trigger) -> Iterator[dict[str, Any]]:

@@ -48,17 +48,6 @@ class IncentiveRule(OfBrand, Base):
     is_active: Mapped[bool]
     created_at: Mapped[datetime]
 
-    def fixed_reward(self, deal_minor: int, deal_currency: str) -> int:
-        """What a rule without a formula pays, in its own currency's unit; fractions are cut off.
-
-        A rate pays fen per fen of the deal, or points per yuan. Deals in other currencies earn
-        the fixed part only: there is no rate of exchange.
-        """
-        if deal_currency != "CNY":
-            return self.amount
-        divisor = 1_000_000 if self.currency == POINTS else 10_000
-        return self.amount + deal_minor * self.rate_bp // divisor
-
 
 class LedgerEntry(OfBrand, Aggregate, Base):
     """Append-only: an entry pays a cause once, a counter-entry (`reverses_id`) takes it back."""
@@ -109,6 +98,20 @@ class VoidedCause(Base):
     trigger: Mapped[Trigger] = mapped_column(primary_key=True)
     cause: Mapped[str] = mapped_column(primary_key=True)
     voided_at: Mapped[datetime]
+
+
+def fixed_reward(
+    amount: int, rate_bp: int, currency: str, *, deal_minor: int, deal_currency: str
+) -> int:
+    """What a rule without a formula pays, in its own currency's unit; fractions are cut off.
+
+    A rate pays fen per fen of the deal, or points per yuan. Deals in other currencies earn the
+    fixed part only: there is no rate of exchange.
+    """
+    if deal_currency != "CNY":
+        return amount
+    divisor = 1_000_000 if currency == POINTS else 10_000
+    return amount + deal_minor * rate_bp // divisor
 
 
 def entry_id(

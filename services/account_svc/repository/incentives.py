@@ -1,11 +1,13 @@
 """SQL of rules and the ledger."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import func, select, text
+from sqlalchemy import Uuid, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -62,6 +64,59 @@ _BALANCES = f"""
     select account, currency, sum(debit)::bigint as debit, sum(credit)::bigint as credit
     from leg group by account, currency order by currency, account"""
 
+# Each step of the unit's path is looked up: a join over them would read all units.
+_TERMS = text("""
+    select r.id, r.version, r.amount, r.rate_bp, r.formula, r.currency, r.is_active,
+        (select above.id
+            from unit home
+            cross join generate_series(octet_length(home.path) - 16, 0, -16) step
+            cross join lateral (
+                select u.id, u.kind from unit u where u.brand_id = home.brand_id
+                    and u.id = encode(substring(home.path from step + 1 for 16), 'hex')::uuid
+                limit 1) above
+            where home.brand_id = :brand and home.id = :unit and above.kind = 'store'
+            order by step desc limit 1) as store_id,
+        (select v.voided_at from voided_cause v where v.brand_id = :brand
+            and v.trigger = :trigger and v.cause = :cause) as voided_at
+    from incentive_rule r
+    where r.brand_id = :brand and r.trigger = :trigger and r.valid_from <= :at
+    order by r.version desc limit 1""").bindparams(
+    bindparam("brand", type_=Uuid()), bindparam("unit", type_=Uuid())
+)
+_INSERT = text("""
+    with entry as (
+        insert into ledger_entry (brand_id, id, staff_id, unit_id, store_id, rule_id,
+            rule_version, trigger, cause, amount, currency, earned_at, reverses_id, version)
+        values (:brand_id, :id, :staff_id, :unit_id, :store_id, :rule_id, :rule_version,
+            :trigger, :cause, :amount, :currency, :earned_at, :reverses_id, :version)
+        on conflict do nothing returning brand_id, store_id),
+    change as (
+        insert into standing_change
+            (brand_id, period, store_id, points, accepted_leads, deals, voided_leads)
+        select brand_id, :period, store_id, :points, :accepted_leads, :deals, :voided_leads
+        from entry where store_id is not null)
+    select exists (select from entry)""").bindparams(
+    *(
+        bindparam(name, type_=Uuid())
+        for name in ("brand_id", "id", "staff_id", "unit_id", "store_id", "rule_id", "reverses_id")
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a cause is paid by: the version of the rule, the store, and whether it was voided."""
+
+    rule_id: UUID
+    version: int
+    amount: int
+    rate_bp: int
+    formula: str | None
+    currency: str
+    store_id: UUID | None
+    """The store that the unit is or belongs to."""
+    voided_at: datetime | None
+
 
 async def lock_rules(session: AsyncSession, brand_id: UUID) -> None:
     await session.execute(
@@ -80,42 +135,39 @@ async def last_version(session: AsyncSession, brand_id: UUID, trigger: Trigger) 
     return version or 0
 
 
-async def find_rule(
-    session: AsyncSession, brand_id: UUID, trigger: Trigger, at: datetime
-) -> IncentiveRule | None:
-    """The version that decided then, if it paid anything."""
-    rule: IncentiveRule | None = await session.scalar(
-        select(IncentiveRule)
-        .where(
-            IncentiveRule.brand_id == brand_id,
-            IncentiveRule.trigger == trigger,
-            IncentiveRule.valid_from <= at,
-        )
-        .order_by(IncentiveRule.version.desc())
-        .limit(1)
+async def find_terms(
+    session: AsyncSession,
+    brand_id: UUID,
+    trigger: Trigger,
+    cause: str,
+    *,
+    unit_id: UUID,
+    at: datetime,
+) -> Terms | None:
+    """By what a cause of that moment is paid; None when no version paid anything then."""
+    given = {"brand": brand_id, "trigger": trigger, "cause": cause, "unit": unit_id, "at": at}
+    row = (await session.execute(_TERMS, given)).one_or_none()
+    if row is None or not row.is_active:
+        return None
+    return Terms(
+        rule_id=row.id,
+        version=row.version,
+        amount=row.amount,
+        rate_bp=row.rate_bp,
+        formula=row.formula,
+        currency=row.currency,
+        store_id=row.store_id,
+        voided_at=row.voided_at,
     )
-    return rule if rule is not None and rule.is_active else None
 
 
-async def find_store(session: AsyncSession, brand_id: UUID, unit_id: UUID) -> UUID | None:
-    """The store that the unit is or belongs to."""
-    found: UUID | None = await session.scalar(
-        text("""
-            select u.id from unit home join unit u on u.brand_id = home.brand_id
-                and home.path >= u.path and home.path < u.path || '\\xff'::bytea
-            where home.brand_id = :brand and home.id = :unit and u.kind = 'store'
-            order by length(u.path) desc limit 1"""),
-        {"brand": brand_id, "unit": unit_id},
-    )
-    return found
-
-
-async def insert_entry(session: AsyncSession, values: dict[str, Any]) -> bool:
-    """Whether the entry is new: its cause was not paid (or taken back) before."""
-    inserted = await session.scalar(
-        insert(LedgerEntry).values(**values).on_conflict_do_nothing().returning(LedgerEntry.id)
-    )
-    return inserted is not None
+async def insert_entry(
+    session: AsyncSession, entry: Mapping[str, Any], change: Mapping[str, Any]
+) -> bool:
+    """Whether the entry is new: its cause was not paid (or taken back) before. What it changes in
+    the race is noted with it."""
+    inserted = await session.scalar(_INSERT, {**entry, **change})
+    return bool(inserted)
 
 
 async def find_entry(
@@ -139,14 +191,6 @@ async def note_void(
         insert(VoidedCause)
         .values(brand_id=brand_id, trigger=trigger, cause=cause, voided_at=at)
         .on_conflict_do_nothing()
-    )
-
-
-async def find_void(
-    session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str
-) -> VoidedCause | None:
-    return await session.get(
-        VoidedCause, {"brand_id": brand_id, "trigger": trigger, "cause": cause}
     )
 
 

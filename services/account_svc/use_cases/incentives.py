@@ -19,13 +19,14 @@ from account_svc.models import (
     IncentiveRule,
     LedgerEntry,
     RuleFacts,
-    StandingChange,
     Trigger,
     entry_id,
+    fixed_reward,
     period_of,
     work_out,
 )
 from account_svc.repository import incentives as repository
+from account_svc.repository.incentives import Terms
 from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
@@ -80,33 +81,33 @@ async def reward(
 
     `facts` are those that formulas of the trigger may name.
     """
-    rule = await repository.find_rule(session, brand_id, trigger, earned_at)
-    if rule is None:
+    terms = await repository.find_terms(
+        session, brand_id, trigger, cause, unit_id=unit_id, at=earned_at
+    )
+    if terms is None:
         return
     values: dict[str, Any] = {
         "id": entry_id(brand_id, trigger, cause, earned_at, is_counter=False),
         "brand_id": brand_id,
         "staff_id": staff_id,
         "unit_id": unit_id,
-        "store_id": await repository.find_store(session, brand_id, unit_id),
-        "rule_id": rule.id,
-        "rule_version": rule.version,
+        "store_id": terms.store_id,
+        "rule_id": terms.rule_id,
+        "rule_version": terms.version,
         "trigger": trigger,
         "cause": cause,
-        "amount": _amount(rule, facts),
-        "currency": rule.currency,
+        "amount": _amount(trigger, terms, facts),
+        "currency": terms.currency,
         "earned_at": earned_at,
         "reverses_id": None,
         "version": 1,
     }
-    if not await repository.insert_entry(session, values):
+    if not await repository.insert_entry(session, values, _change(values, earned_at)):
         return
     posted = IncentivePosted(entry_id=values["id"], **values)
     await outbox.add_many(session, brand_id, [(posted, 1)])
-    _change_standing(session, values, trigger, earned_at, sign=1)
-    void = await repository.find_void(session, brand_id, trigger, cause)
-    if void is not None:
-        await _counter(session, LedgerEntry(**values), void.voided_at)
+    if terms.voided_at is not None:
+        await _counter(session, LedgerEntry(**values), terms.voided_at)
 
 
 async def take_back(
@@ -119,13 +120,19 @@ async def take_back(
         await _counter(session, entry, voided_at)
 
 
-def _amount(rule: IncentiveRule, facts: Mapping[str, int | str]) -> int:
-    if rule.formula is None:
-        return rule.fixed_reward(int(facts.get("amount", 0)), str(facts.get("currency", "")))
+def _amount(trigger: Trigger, terms: Terms, facts: Mapping[str, int | str]) -> int:
+    if terms.formula is None:
+        return fixed_reward(
+            terms.amount,
+            terms.rate_bp,
+            terms.currency,
+            deal_minor=int(facts.get("amount", 0)),
+            deal_currency=str(facts.get("currency", "")),
+        )
     try:
-        return work_out(rule.formula, facts)
+        return work_out(terms.formula, facts)
     except BadFormula as problem:
-        raise Poison(f"version {rule.version} of the rule for {rule.trigger} {problem}") from None
+        raise Poison(f"version {terms.version} of the rule for {trigger} {problem}") from None
 
 
 async def _counter(session: AsyncSession, entry: LedgerEntry, voided_at: datetime) -> None:
@@ -147,31 +154,22 @@ async def _counter(session: AsyncSession, entry: LedgerEntry, voided_at: datetim
         "reverses_id": entry.id,
         "version": 1,
     }
-    if not await repository.insert_entry(session, values):
+    if not await repository.insert_entry(session, values, _change(values, entry.earned_at)):
         return
     taken_back = IncentiveReversed(entry_id=values["id"], **values)
     await outbox.add_many(session, entry.brand_id, [(taken_back, 1)])
-    _change_standing(session, values, entry.trigger, entry.earned_at, sign=-1)
 
 
-def _change_standing(
-    session: AsyncSession,
-    values: Mapping[str, Any],
-    trigger: Trigger,
-    earned_at: datetime,
-    *,
-    sign: int,
-) -> None:
-    if values["store_id"] is None:
-        return
-    session.add(
-        StandingChange(
-            brand_id=values["brand_id"],
-            period=period_of(earned_at),
-            store_id=values["store_id"],
-            points=values["amount"] if values["currency"] == POINTS else 0,
-            accepted_leads=sign if trigger is Trigger.LEAD_ACCEPTED else 0,
-            deals=sign if trigger is Trigger.DEAL_WON else 0,
-            voided_leads=1 if trigger is Trigger.LEAD_ACCEPTED and sign < 0 else 0,
-        )
+def _change(values: Mapping[str, Any], earned_at: datetime) -> dict[str, Any]:
+    """What the entry changes in the race of the month in which its cause was earned."""
+    sign = 1 if values["reverses_id"] is None else -1
+    is_lead, is_deal = (
+        values["trigger"] == one for one in (Trigger.LEAD_ACCEPTED, Trigger.DEAL_WON)
     )
+    return {
+        "period": period_of(earned_at),
+        "points": values["amount"] if values["currency"] == POINTS else 0,
+        "accepted_leads": sign * is_lead,
+        "deals": sign * is_deal,
+        "voided_leads": int(is_lead and sign < 0),
+    }
