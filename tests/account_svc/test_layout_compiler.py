@@ -63,6 +63,18 @@ def test_a3_an_account_whose_person_or_unit_no_longer_fits_is_orphaned(matrix: M
     assert compiled.count(SeatState.FILLED) == 0
 
 
+def test_a3_a_units_own_account_may_be_run_by_anybody_who_has_not_left(matrix: Matrix) -> None:
+    store = matrix.add_unit()
+    run = matrix.register(store, matrix.hire(matrix.region, is_seller=False), seat=Seat.STORE)
+    leaver = matrix.hire(store, status=StaffStatus.DEPARTED)
+    left = matrix.register(store, leaver, seat=Seat.STORE)
+
+    compiled = matrix.compile(rule(Seat.STORE))
+
+    assert [line.account_id for line in compiled.lines[SeatState.FILLED]] == [run.id]
+    assert [line.account_id for line in compiled.lines[SeatState.ORPHANED]] == [left.id]
+
+
 def test_a3_who_works_in_a_team_sits_for_its_store(matrix: Matrix) -> None:
     store = matrix.add_unit()
     team = matrix.add_unit(UnitKind.TEAM, under=store)

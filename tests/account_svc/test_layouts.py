@@ -169,6 +169,9 @@ async def test_a3_quotas_are_those_of_the_policies_that_hold(api: Api, graph: Gr
     assert (per_store["isExceeded"], per_store["overUnitIds"]) == (True, [store["id"]])
     assert (all_of_them["used"], all_of_them["needed"], all_of_them["limit"]) == (1, 4, 9)
     assert not all_of_them["isExceeded"]
+    # a part of the brand is not held against what the whole brand may have
+    part = await report(graph, api, unit=store["id"])
+    assert [quota["fact"] for quota in part["quotas"]] == ["SEATS_PER_STORE"]
 
 
 async def test_a3_a_manager_sees_the_seats_of_the_units_below_alone(api: Api, graph: Graph) -> None:

@@ -157,7 +157,7 @@ def compile_layout(
             line.nobody = found
     return Compiled(
         lines,
-        _cities(tree, lines, cities),
+        _cities(tree, lines, cities if snapshot.is_whole else ()),
         _quotas(snapshot, tree, lines, _platforms(rules, platform)),
     )
 
@@ -206,6 +206,8 @@ def _misfit(
     person = people.get(account.staff_id)
     if person is not None and person.status is StaffStatus.DEPARTED:
         return Cause.PERSON_DEPARTED
+    if account.seat not in OF_A_PERSON:
+        return None
     if person is None or homes.get(person.unit_id) != unit_id:
         return Cause.PERSON_ELSEWHERE
     if account.seat is Seat.KOS and not person.is_seller:
@@ -305,9 +307,10 @@ def _quotas(
             needed_by_store[line.platform][store] += 1
     found = []
     for platform in platforms:
-        fact = PolicyFact.SEATS_PER_ORGANISATION
-        quota = Quota(platform, fact, None, used[platform], needed[platform])
-        found.append(_limited(quota, snapshot))
+        if snapshot.is_whole:
+            fact = PolicyFact.SEATS_PER_ORGANISATION
+            quota = Quota(platform, fact, None, used[platform], needed[platform])
+            found.append(_limited(quota, snapshot))
         stores = needed_by_store[platform]
         most = max(stores, key=lambda store: (stores[store], store), default=None)
         figures = (0, 0) if most is None else (by_store[platform][most], stores[most])

@@ -58,6 +58,8 @@ class Snapshot:
     """Ordered by id, and accounts too: what is compiled twice comes out the same."""
     accounts: Sequence[Registered]
     policies: list[PolicyRow]
+    is_whole: bool = True
+    """Whether it is all of the brand: what is true of a part says nothing of the whole."""
 
 
 class Tree:

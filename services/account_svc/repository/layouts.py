@@ -139,6 +139,7 @@ async def fetch_snapshot(
             for id, platform, domain, seat, unit, person, state in found[2]
         ],
         await fetch_policies(connection, brand_id),
+        is_whole=unit_id is None and extent.is_whole_brand,
     )
 
 

@@ -156,13 +156,11 @@ async def _compile(
         snapshot = await repository.fetch_snapshot(
             connection, principal.brand_id, principal.extent, unit_id=unit_id, at=at
         )
-    # a city that the whole brand should be in is no gap of one region
-    is_whole = unit_id is None and principal.extent.is_whole_brand
     compiled = await asyncio.to_thread(
         compile_layout,
         facts.rules(form),
         form,
-        facts.cities if is_whole else [],
+        facts.cities,
         snapshot,
         platform=platform,
     )

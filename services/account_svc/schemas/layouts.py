@@ -53,7 +53,7 @@ class CityOut(BaseModel):
 class QuotaOut(BaseModel):
     """Seats of a platform against its policy; `needed` is with every missing seat filled. A limit
     per store is compared with the store that needs most; `over_unit_ids` are the first hundred
-    stores that would pass it."""
+    stores that would pass it. A part's report leaves out the limit of the whole organisation."""
 
     platform: Platform
     fact: PolicyFact
