@@ -69,6 +69,8 @@ def test_a11_a_formula_pays_by_the_facts_of_its_event(
         ("score - 50", "pays -50, which is not between 0 and"),
         ("10 // score", "divides by zero for score=0"),
         ("score + grade", "cannot be worked out"),
+        ("'%999999999d' % score", "a text is no number to reckon with"),
+        ("grade * 1000000", "a text is no number to reckon with"),
         ("-" * 100 + "1", "is nested more than"),
         ("(" * 300 + "1" + ")" * 300, "is not an expression"),
     ],

@@ -6,8 +6,9 @@ run. A formula sees the event alone, so the same events always pay the same.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
-from functools import cache
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -20,14 +21,27 @@ LONGEST = 500
 _DEEPEST = 40
 _LARGEST_LITERAL = 10**12
 
+
+def _of_numbers(reckon: Callable[[int, int], int]) -> Callable[[Any, Any], int]:
+    """The operator for numbers alone: texts would be repeated, or filled in to any length."""
+
+    def apply(left: Any, right: Any) -> int:
+        if not isinstance(left, int) or not isinstance(right, int):
+            raise TypeError("a text is no number to reckon with")
+        return reckon(left, right)
+
+    return apply
+
+
 _OPERATORS = {
+    ast.Add: _of_numbers(operator.add),
+    ast.Sub: _of_numbers(operator.sub),
+    ast.Mult: _of_numbers(operator.mul),
+    ast.FloorDiv: _of_numbers(operator.floordiv),
+    ast.Mod: _of_numbers(operator.mod),
+} | {
     kind: DEFAULT_OPERATORS[kind]
     for kind in (
-        ast.Add,
-        ast.Sub,
-        ast.Mult,
-        ast.FloorDiv,
-        ast.Mod,
         ast.Eq,
         ast.NotEq,
         ast.Gt,
@@ -127,7 +141,7 @@ def work_out(text: str, facts: Mapping[str, int | str]) -> int:
     return found
 
 
-@cache
+@lru_cache(maxsize=256)
 def _parsed(text: str) -> ast.expr:
     return _parse(text).body
 
