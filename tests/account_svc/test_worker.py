@@ -4,13 +4,17 @@ out."""
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+import time_machine
+from sqlalchemy import insert, select
 
+from account_svc.models import HeldRight
 from account_svc.settings import Settings
 from account_svc.worker import build
 from deploy.local.databases import ServiceUrls
+from shared.clock import now
 from shared.database import brand_session
 from shared.events import TOPICS, Event
 from shared.events.lead import LeadAccepted, LeadVoided
@@ -19,6 +23,7 @@ from shared.kafka import create_topics
 from shared.outbox import row as outbox_row
 from shared.tables import OutboxRow
 from tests.account_svc.making import Api, make_staff
+from tests.account_svc.studying import certify, make_course, require
 from tests.caller import uuid_of
 from tests.wiring import clear_work
 
@@ -89,3 +94,24 @@ async def test_a11_a_void_that_arrives_over_kafka_moves_the_race_back(api: Api) 
     await _until(is_published)
 
     assert [entry["amount"] for entry in (await api.get("/ledger"))["items"]] == [-10, 10]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a10_the_worker_tells_of_a_right_when_it_expires(api: Api) -> None:
+    seller = await make_staff(api)
+    course = await make_course(api, validity_days=1)
+
+    async def held() -> list[str]:
+        async with brand_session(api.sessions, api.brand_id) as session:
+            return list(await session.scalars(select(HeldRight.right)))
+
+    async def is_over_and_told() -> bool:
+        return await held() == [] and await api.events() == []
+
+    with time_machine.travel(now() - timedelta(days=1) + timedelta(seconds=2), tick=True):
+        await require(api, "live", course)
+        await certify(api, course, seller)
+    at_first = await held()
+    await _until(is_over_and_told)
+
+    assert at_first == ["live"]

@@ -1,5 +1,6 @@
 """SQL of skills: assessments, what personas want, and the gaps between them as sets."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -26,58 +27,72 @@ SELECT_ASSESSMENT = """select a.id, a.staff_id, a.skill, a.score, a.assessed_by,
 SELECT_WANTED = """select w.persona_kind, w.persona_id, w.scores::text, w.set_by, w.set_at
     from wanted_profile w where w.brand_id = $1 order by w.persona_kind nulls last, w.persona_id"""
 
-_DEFAULTS = ", ".join(
-    f"('{kind}', '{skill}', {score})"
+_DEFAULTS = " ".join(
+    f"when '{kind}' then '{json.dumps(profile)}'::jsonb"
     for kind, profile in DEFAULT_PROFILES.items()
-    for skill, score in profile.items()
 )
 _SIX = ", ".join(f"('{skill}', {place})" for place, skill in enumerate(Skill))
 
-# `people` is whoever is looked at. A person who plays several personas has to fit each of them; of
-# several words on one persona its own counts before that of its kind, and that before the default.
+# `members` says whose profiles count for what: a person for themselves, or for every unit asked for
+# that they are below. A person who plays several personas has to fit each of them; of several words
+# on one persona its own counts before that of its kind, and that before the default.
+#
+# What is wanted and what there is are brought together by grouping. The planner takes `members` for
+# a handful: each table is reached from it by an index, and a join of two such results would compare
+# everybody with everybody.
 _PROFILES = f"""
-    plays as (
-        select distinct people.id as staff_id, p.id as persona_id, p.kind
-        from people
-        join account a on a.brand_id = $1 and a.staff_id = people.id and a.status <> 'retired'
-        join persona p on p.brand_id = a.brand_id and p.id = a.persona_id),
     wants as (
-        select plays.staff_id, d.skill, max(coalesce(
-            (own.scores ->> d.skill)::integer, (of_kind.scores ->> d.skill)::integer, d.score
-        )) as wanted
-        from plays
-        join (values {_DEFAULTS}) d (kind, skill, score) on d.kind = plays.kind
-        left join wanted_profile own on own.brand_id = $1 and own.persona_id = plays.persona_id
-        left join wanted_profile of_kind
-            on of_kind.brand_id = $1 and of_kind.persona_kind = plays.kind
-        group by plays.staff_id, d.skill),
+        select distinct m.owner_id, m.staff_id,
+            coalesce(own.scores, of_kind.scores, case p.kind {_DEFAULTS} end) as scores
+        from members m
+        join account a on a.brand_id = $1 and a.staff_id = m.staff_id and a.status <> 'retired'
+        join persona p on p.brand_id = $1 and p.id = a.persona_id
+        left join wanted_profile own on own.brand_id = $1
+            and own.persona_kind is null and own.persona_id = p.id
+        left join wanted_profile of_kind on of_kind.brand_id = $1
+            and of_kind.persona_kind = p.kind and of_kind.persona_id is null),
+    facts as (
+        select w.owner_id, w.staff_id, six.skill, (w.scores ->> six.skill)::integer as wanted,
+            null::integer as score, null::timestamptz as assessed_at
+        from wants w cross join (values {_SIX}) six (skill, place)
+        union all
+        select m.owner_id, m.staff_id, s.skill, null, s.score, s.assessed_at
+        from members m join skill_score s on s.brand_id = $1 and s.staff_id = m.staff_id),
     profiles as (
-        select people.id as staff_id, six.skill, s.score, s.assessed_at, w.wanted,
-            case when w.wanted > s.score then w.wanted - s.score
-                when w.wanted <= s.score then 0 end as gap
-        from people
-        cross join (values {_SIX}) six (skill, place)
-        left join skill_score s
-            on s.brand_id = $1 and s.staff_id = people.id and s.skill = six.skill
-        left join wants w on w.staff_id = people.id and w.skill = six.skill
-        order by people.id, six.place)"""
+        select owner_id, staff_id, skill, score, assessed_at, wanted,
+            case when wanted > score then wanted - score when wanted <= score then 0 end as gap
+        from (
+            select owner_id, staff_id, skill, max(score) as score, max(wanted) as wanted,
+                max(assessed_at) as assessed_at
+            from facts group by owner_id, staff_id, skill) each_one)"""
+
+_OF_PEOPLE = f"""
+    select people.id as staff_id, six.skill, p.score, p.assessed_at, p.wanted, p.gap
+    from people
+    cross join (values {_SIX}) six (skill, place)
+    left join profiles p on p.owner_id = people.id and p.skill = six.skill
+    order by people.id, six.place"""
 
 _ROLLED_UP = f"""
-    select roots.id as unit_id, six.skill,
-        count(p.wanted) as people,
-        count(p.score) filter (where p.wanted is not null) as assessed,
-        count(*) filter (where p.gap > 0) as people_below,
-        percentile_cont(0.5) within group (order by p.score)
-            filter (where p.wanted is not null) as median_score,
-        percentile_cont(0.25) within group (order by p.score)
-            filter (where p.wanted is not null) as lower_quartile_score,
-        percentile_cont(0.5) within group (order by p.wanted) as median_wanted,
-        percentile_cont(0.5) within group (order by p.gap) as median_gap
+    rolled_up as (
+        select owner_id, skill,
+            count(wanted) as people,
+            count(score) filter (where wanted is not null) as assessed,
+            count(*) filter (where gap > 0) as people_below,
+            percentile_cont(0.5) within group (order by score)
+                filter (where wanted is not null) as median_score,
+            percentile_cont(0.25) within group (order by score)
+                filter (where wanted is not null) as lower_quartile_score,
+            percentile_cont(0.5) within group (order by wanted) as median_wanted,
+            percentile_cont(0.5) within group (order by gap) as median_gap
+        from profiles group by owner_id, skill)
+    select roots.id as unit_id, six.skill, coalesce(r.people, 0) as people,
+        coalesce(r.assessed, 0) as assessed, coalesce(r.people_below, 0) as people_below,
+        r.median_score, r.lower_quartile_score, r.median_wanted, r.median_gap
     from roots
     cross join (values {_SIX}) six (skill, place)
-    left join members on members.unit_id = roots.id
-    left join profiles p on p.staff_id = members.staff_id and p.skill = six.skill
-    group by roots.id, six.skill, six.place order by roots.id, six.place"""
+    left join rolled_up r on r.owner_id = roots.id and r.skill = six.skill
+    order by roots.id, six.place"""
 
 
 async def driver_of(session: AsyncSession) -> asyncpg.Connection:
@@ -159,8 +174,9 @@ async def fetch_profiles(
     people = visible_staff(brand_id, extent)
     people.add("s.id = any(?::uuid[])", staff_ids)
     rows: list[asyncpg.Record] = await connection.fetch(
-        f"""with people as (select s.id from staff s where {people.sql}), {_PROFILES}
-            select * from profiles""",
+        f"""with people as (select s.id from staff s where {people.sql}),
+            members as (select id as owner_id, id as staff_id from people),
+            {_PROFILES} {_OF_PEOPLE}""",
         *people.arguments,
     )
     return rows
@@ -171,7 +187,6 @@ async def fetch_unit_profiles(
 ) -> list[asyncpg.Record]:
     """Six rows for each of these units, over everybody who plays a persona there or below.
 
-    One statement for all: each person's profile is made once, in however many units they count.
     Sellers see none: where few work, a median is somebody's score.
     """
     units = visible_units(brand_id, extent)
@@ -181,13 +196,13 @@ async def fetch_unit_profiles(
     rows: list[asyncpg.Record] = await connection.fetch(
         f"""with roots as (select u.id, u.path from unit u where {units.sql}),
             members as (
-                select roots.id as unit_id, s.id as staff_id
+                select roots.id as owner_id, s.id as staff_id
                 from roots
                 join unit below on below.brand_id = $1
                     and below.path >= roots.path and below.path < roots.path || '\\xff'::bytea
                 join staff s on s.brand_id = $1 and s.unit_id = below.id
                 where s.departed_at is null),
-            people as (select distinct staff_id as id from members), {_PROFILES} {_ROLLED_UP}""",
+            {_PROFILES}, {_ROLLED_UP}""",
         *units.arguments,
     )
     return rows

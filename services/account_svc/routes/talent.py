@@ -14,8 +14,8 @@ from account_svc.schemas.talent import (
     AssessmentOut,
     StaffTalentOut,
     UnitTalentOut,
+    WantedOut,
     WantedProfilesOut,
-    WantedSetOut,
     assessment_json,
     talent_json,
     wanted_json,
@@ -120,13 +120,11 @@ async def list_wanted(request: Request, principal: MayReadWanted) -> Response:
     return json_response({"items": wanted_json(rows)})
 
 
-@commands.post("/wanted-profiles", status_code=201, response_model=WantedSetOut)
+@commands.post("/wanted-profiles", status_code=201, response_model=WantedOut)
 async def set_wanted(
     body: WantedFacts,
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("skill.want"))],
-) -> WantedSetOut:
+) -> WantedOut:
     set_at = await use_cases.set_wanted(session, principal, body)
-    connection = await repository.driver_of(session)
-    rows = await connection.fetch(repository.SELECT_WANTED, principal.brand_id)
-    return WantedSetOut.model_validate({"items": wanted_json(rows), "set_at": set_at})
+    return WantedOut(**body.model_dump(), origin="brand", set_by=principal.actor, set_at=set_at)

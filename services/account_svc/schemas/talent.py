@@ -86,12 +86,6 @@ class WantedProfilesOut(BaseModel):
     items: list[WantedOut]
 
 
-class WantedSetOut(WantedProfilesOut):
-    """All profiles as they are after the change."""
-
-    set_at: datetime
-
-
 def assessment_json(row: asyncpg.Record) -> dict[str, Any]:
     """A row of SELECT_ASSESSMENT in the shape of AssessmentOut."""
     return {**row, "id": typed("assess", row["id"]), "staff_id": typed("staff", row["staff_id"])}

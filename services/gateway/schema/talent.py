@@ -38,7 +38,7 @@ class SkillScores:
     whole_journey_service: int
 
 
-@strawberry.type(description="What a kind of persona wants, or one persona other than its kind.")
+@resource
 class WantedProfile:
     persona_kind: PersonaKind | None
     origin: WantedOrigin
@@ -47,12 +47,6 @@ class WantedProfile:
     set_at: Instant | None
     persona_id: strawberry.Private[str | None]
     persona: Persona | None = to_one("persona_id", "persona")
-
-
-@resource
-class WantedProfiles:
-    set_at: Instant
-    items: list[WantedProfile]
 
 
 @resource
@@ -68,8 +62,8 @@ ASSESSMENTS = Kind("assess", SkillAssessment, Service.ACCOUNT, "/skill-assessmen
 AssessedSkillsResult: TypeAlias = Annotated[
     AssessedSkills | Refusal, strawberry.union("AssessedSkillsResult")
 ]
-WantedProfilesResult: TypeAlias = Annotated[
-    WantedProfiles | Refusal, strawberry.union("WantedProfilesResult")
+WantedProfileResult: TypeAlias = Annotated[
+    WantedProfile | Refusal, strawberry.union("WantedProfileResult")
 ]
 
 
@@ -138,5 +132,5 @@ class TalentMutation:
     @verb("The brand's word on a kind of persona, or on one persona.")
     async def set_wanted_profile(
         self, info: Info, input: SetWantedProfileInput
-    ) -> WantedProfilesResult:
-        return await send(info, Service.ACCOUNT, "/wanted-profiles", WantedProfiles, input)
+    ) -> WantedProfileResult:
+        return await send(info, Service.ACCOUNT, "/wanted-profiles", WantedProfile, input)
