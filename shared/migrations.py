@@ -8,7 +8,7 @@ administrator): `kos_<service>_{owner,app,worker,relay}`.
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from alembic import command, context, op
@@ -152,14 +152,15 @@ def let_owner_rewrap(service: str) -> None:
     op.execute(f"create policy every_brand on data_key to {owner} using (true) with check (true)")
 
 
-def isolate(service: str, *tables: str) -> None:
-    """Force row-level security by `brand_id` on new tables; let the api and the worker use them."""
-    for table in tables:
+def isolate(service: str, *tables: str, append_only: Collection[str] = ()) -> None:
+    """Force row-level security by `brand_id` on new tables; let the api and the worker use them.
+
+    Those named in `append_only` they can read and add to, and no more.
+    """
+    for table in (*tables, *append_only):
         _force_row_level_security(table)
-        op.execute(
-            f"grant select, insert, update, delete on {table} "
-            f"to kos_{service}_app, kos_{service}_worker"
-        )
+        rights = "select, insert" + ("" if table in append_only else ", update, delete")
+        op.execute(f"grant {rights} on {table} to kos_{service}_app, kos_{service}_worker")
 
 
 def _force_row_level_security(table: str) -> None:

@@ -33,5 +33,4 @@ def upgrade() -> None:
     op.execute(
         "create index ix_platform_policy_platform on platform_policy (brand_id, platform, fact)"
     )
-    isolate("account", "platform_policy")
-    op.execute("revoke update, delete on platform_policy from kos_account_app, kos_account_worker")
+    isolate("account", append_only=["platform_policy"])

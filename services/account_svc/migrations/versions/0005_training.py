@@ -106,7 +106,7 @@ _REFERENCES = (
 )
 """Column of a table, and the table whose id it holds."""
 
-_APPEND_ONLY = ("exam", "certificate")
+_APPEND_ONLY = {"exam", "certificate"}
 
 
 def upgrade() -> None:
@@ -121,6 +121,4 @@ def upgrade() -> None:
             f"alter table {table} add constraint fk_{table}_brand_id_{column}_{target} "
             f"foreign key (brand_id, {column}) references {target} (brand_id, id)"
         )
-    isolate("account", *_TABLES)
-    for table in _APPEND_ONLY:
-        op.execute(f"revoke update, delete on {table} from kos_account_app, kos_account_worker")
+    isolate("account", *(_TABLES.keys() - _APPEND_ONLY), append_only=_APPEND_ONLY)

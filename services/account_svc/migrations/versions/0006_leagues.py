@@ -32,5 +32,4 @@ def upgrade() -> None:
             created_at timestamptz not null,
             constraint pk_race_policy primary key (brand_id, version))"""
     )
-    isolate("account", "race_policy")
-    op.execute("revoke update, delete on race_policy from kos_account_app, kos_account_worker")
+    isolate("account", append_only=["race_policy"])

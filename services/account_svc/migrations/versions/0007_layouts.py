@@ -49,5 +49,4 @@ def upgrade() -> None:
                 foreign key (brand_id, account_id) references account (brand_id, id))"""
     )
     op.execute("create index ix_off_roster_account_unit_id on off_roster_account (unit_id)")
-    isolate("account", "layout", "off_roster_account")
-    op.execute("revoke update, delete on layout from kos_account_app, kos_account_worker")
+    isolate("account", "off_roster_account", append_only=["layout"])
