@@ -1,10 +1,11 @@
 """Whatever arrives at a hook: no exception, and nothing unsigned is ever taken for verified."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lead_svc.hooks import (
@@ -34,6 +35,8 @@ from tests.lead_svc.hooks.platforms import (
     xiaohongshu_push,
 )
 
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 in JSON, which PostgreSQL takes nowhere; not a backslash before u0000, which it does."""
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 HOOKS = {platform: make_hook(platform) for platform in PLATFORMS}
@@ -120,7 +123,7 @@ def check_delivery(result: object) -> None:
     assert 1 <= len(delivery.dedupe_key) <= 200
     assert delivery.answer.status == 200
     encoded = msgspec.json.encode(delivery.content)
-    assert b"\\u0000" not in encoded
+    assert _NUL.search(encoded) is None
     if isinstance(delivery.content, Content):
         for lead in delivery.content.leads:
             assert 1 <= len(lead.external_lead_id) <= 200
@@ -137,6 +140,8 @@ def lead_document(type_: str, document: dict[str, Any]) -> bytes:
 
 @unhurried
 @given(body=bodies, document=documents)
+@example(body=b"", document={"event": "\\u0000"})
+@example(body=b"", document={"event": "\0"})
 def test_anything_signed_is_a_delivery(body: bytes, document: dict[str, Any]) -> None:
     card = {"server_message_id": 1, "message_type": "retain_consult_card", **document}
     im = {"event": "im_receive_msg", "from_user_id": "c", "content": card}
