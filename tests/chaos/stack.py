@@ -82,6 +82,8 @@ class ChaosStack:
     restarts: Counter[str] = field(default_factory=Counter)
     """How often a process began anew."""
     killed: Counter[str] = field(default_factory=Counter)
+    frozen: dict[str, list[psutil.Process]] = field(default_factory=dict)
+    """The processes that `pause` stopped."""
     down: set[str] = field(default_factory=set)
     """What is not to be started again for now."""
     last_start: dict[str, float] = field(default_factory=dict)
@@ -141,20 +143,24 @@ class ChaosStack:
 
     def pause(self, name: str) -> None:
         """SIGSTOP, for a server with its children."""
-        self._signal(name, signal.SIGSTOP)
-
-    def resume(self, name: str) -> None:
-        self._signal(name, signal.SIGCONT)
-
-    def _signal(self, name: str, number: signal.Signals) -> None:
         child = self.children.get(name)
         if child is None or child.process.poll() is not None:
             return
         with contextlib.suppress(psutil.NoSuchProcess):
             main = psutil.Process(child.process.pid)
-            for each in (main, *main.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.send_signal(number)
+            self.frozen[name] = [main, *main.children(recursive=True)]
+        self._signal(name, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Whoever was stopped goes on: the children of a server that was killed meanwhile, too, or
+        they would hold its shared memory for ever."""
+        self._signal(name, signal.SIGCONT)
+        self.frozen.pop(name, None)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        for each in self.frozen.get(name, ()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
 
     def step_clock(self, name: str, seconds: float) -> None:
         """The wall clock of a part is so far off from now on, restarts included; 0 ends it."""

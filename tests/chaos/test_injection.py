@@ -1,14 +1,19 @@
 """Faults are done to the stack and taken back."""
 
 import asyncio
+import subprocess
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import asyncpg
+import psutil
 import pytest
 
 from deploy.local.databases import ServiceUrls
 from deploy.local.postgres import PostgresServer
+from deploy.local.process import Child
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.faults import Fault
 from tests.chaos.injection import Injector
@@ -106,3 +111,32 @@ async def test_full_disk_refuses_the_outbox_until_it_is_over(
     finally:
         await connection.execute("drop schema if exists chaos cascade")
         await connection.close()
+
+
+def test_children_of_a_server_that_is_killed_while_it_is_frozen_go_on() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 30 & wait"]) as server:
+        child = _child(server.pid)
+        stack = object.__new__(ChaosStack)
+        stack.children = {"postgres": cast("Child", SimpleNamespace(process=server))}
+        stack.frozen = {}
+
+        stack.pause("postgres")
+        assert _becomes(child, psutil.STATUS_STOPPED)
+        server.kill()
+        stack.resume("postgres")
+
+        assert _becomes(child, psutil.STATUS_SLEEPING)
+        child.kill()
+
+
+def _child(pid: int) -> psutil.Process:
+    while not (found := psutil.Process(pid).children()):
+        time.sleep(0.01)
+    return found[0]
+
+
+def _becomes(process: psutil.Process, status: str) -> bool:
+    end = time.monotonic() + 5
+    while (found := process.status() == status) is False and time.monotonic() < end:
+        time.sleep(0.01)
+    return found
