@@ -18,6 +18,7 @@ __all__ = [
     "AssetId",
     "AttemptId",
     "AuditId",
+    "AuthorizationId",
     "BrandId",
     "CampaignId",
     "CertificateId",
@@ -117,6 +118,7 @@ CertificateId = Annotated[UUID, *_typed_id("cert")]
 AssessmentId = Annotated[UUID, *_typed_id("assess")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]
+AuthorizationId = Annotated[UUID, *_typed_id("authorization")]
 TemplateId = Annotated[UUID, *_typed_id("tmpl")]
 CampaignId = Annotated[UUID, *_typed_id("camp")]
 DraftId = Annotated[UUID, *_typed_id("draft")]

@@ -75,6 +75,12 @@ class TransitionNotAllowed(Conflict):
     code = "transition_not_allowed"
 
 
+class StatusOfAnotherPlatform(Invalid):
+    """The status is one that another platform than the account's gives."""
+
+    code = "status_of_another_platform"
+
+
 class UnknownPersona(Invalid):
     code = "unknown_persona"
 

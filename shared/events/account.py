@@ -42,6 +42,13 @@ class AccountStatus(StrEnum):
     RETIRED = "retired"
 
 
+class PlatformStatus(StrEnum):
+    """What a platform itself says that an account is, until a date."""
+
+    DOUYIN_STAFF_CERTIFICATION = "douyin_staff_certification"
+    XIAOHONGSHU_STAFF_BINDING = "xiaohongshu_staff_binding"
+
+
 class Right(StrEnum):
     """What a person may do only with the certificates that their brand asks for it."""
 
@@ -231,6 +238,17 @@ class AccountPaired(AccountEvent):
     type: ClassVar[str] = "kos.account.paired.v1"
     persona_id: PersonaId
     persona_kind: str
+
+
+class PlatformStatusNoted(AccountEvent):
+    """The platform gives the account this status from `valid_from` until `valid_to` (None: no end
+    is known), whatever was noted before; with `is_held` false it does not give it any more."""
+
+    type: ClassVar[str] = "kos.account.platform_status_noted.v1"
+    platform_status: PlatformStatus
+    is_held: bool
+    valid_from: datetime
+    valid_to: datetime | None = None
 
 
 class IncentiveEvent(Event):

@@ -7,7 +7,16 @@ from uuid import UUID
 
 from shared.events.account import Platform
 from shared.events.event import Event
-from shared.ids import AccountId, CampaignId, DraftId, PostId, StaffId, TemplateId, UnitId
+from shared.ids import (
+    AccountId,
+    AuthorizationId,
+    CampaignId,
+    DraftId,
+    PostId,
+    StaffId,
+    TemplateId,
+    UnitId,
+)
 
 
 class CampaignMode(StrEnum):
@@ -20,6 +29,43 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict
     REVIEW = "review"
     BLOCK = "block"
+
+
+class AuthorizationEvent(Event):
+    """What the product may sign in with on a platform; the credentials themselves stay where they
+    are. `account_id` is None for the brand's own app, which signs in for all its accounts there."""
+
+    topic: ClassVar[str] = "kos.authorization"
+    subject_prefix: ClassVar[str] = "authorization"
+    authorization_id: AuthorizationId
+    platform: Platform
+    account_id: AccountId | None
+
+    @property
+    def key(self) -> UUID:
+        return self.authorization_id
+
+
+class AuthorizationGranted(AuthorizationEvent):
+    """The product may sign in. Unless it is renewed, that ends at `refresh_expires_at` (None: when
+    the platform says so)."""
+
+    type: ClassVar[str] = "kos.authorization.granted.v1"
+    expires_at: datetime | None
+    refresh_expires_at: datetime | None
+
+
+class AuthorizationRenewed(AuthorizationGranted):
+    """The platform gave a new token."""
+
+    type: ClassVar[str] = "kos.authorization.renewed.v1"
+
+
+class AuthorizationEnded(AuthorizationEvent):
+    """The platform gives no new token: somebody has to consent again."""
+
+    type: ClassVar[str] = "kos.authorization.ended.v1"
+    reason: str
 
 
 class CampaignEvent(Event):

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from content_svc.connectors import Rejected, TryLater
-from content_svc.connectors.tokens import Grant, Renewed, TokenBook
+from content_svc.connectors.tokens import Ended, Grant, Renewed, TokenBook
 from content_svc.settings import Settings
 from content_svc.use_cases import authorizations
 from shared.access import Role
@@ -69,6 +69,7 @@ async def test_c10_credentials_are_sealed_and_never_read_back(brand: Brand) -> N
         "status",
         "expires_at",
         "refresh_expires_at",
+        "ended_reason",
         "created_at",
     }
     assert "app-secret-xyz" not in stored[0][0]
@@ -202,7 +203,7 @@ async def test_c10_a_rejected_renewal_asks_for_a_new_authorisation(
     brand: Brand, tokens: TokenBook
 ) -> None:
     await brand.post("/authorizations", WECOM)
-    platform = Platformed(failure=Rejected("authorization_expired"))
+    platform = Platformed(failure=Ended("secret_refused"))
     for _ in range(2):
         with pytest.raises(Rejected):
             await tokens.grant(brand.id, Platform.WECOM, None, platform.refresh)

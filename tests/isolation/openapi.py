@@ -289,6 +289,10 @@ SPECIAL: dict[str, Any] = {
         "parameters": lambda brand: {"account_id": brand.east.accounts[0]},
         "body": lambda brand: {"staff_id": brand.west.staff},
     },
+    "account POST /accounts/{account_id}/note-platform-status": {
+        "parameters": lambda brand: {"account_id": brand.east.accounts[0]},
+        "body": lambda _: {"platform_status": "xiaohongshu_staff_binding"},
+    },
     "account POST /skill-assessments": {"body": lambda _: {"scores": {"tools": 50}}},
     "account POST /wanted-profiles": {"body": lambda _: {"persona_kind": "topic_expert"}},
     "account POST /courses": {

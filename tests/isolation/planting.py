@@ -229,6 +229,8 @@ class Planter:
                 "account", f"/accounts/{account['id']}/activate", {"reason": self.text(word)}
             )
             accounts.append(account["id"])
+        bound = {"platform_status": "xiaohongshu_staff_binding", "reference": self.text(word)}
+        await self.post("account", f"/accounts/{accounts[0]}/note-platform-status", bound)
         off_roster = {
             "platform": "kuaishou",
             "handle": self.text(word),

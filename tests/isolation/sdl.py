@@ -360,6 +360,9 @@ GIVEN: dict[str, Any] = {
         unitId=brand.east.unit, handle=f"{brand.canary}-new", displayName=brand.canary
     ),
     "handOverAccount": lambda brand: _input(id=brand.east.accounts[0], staffId=brand.west.staff),
+    "notePlatformStatus": lambda brand: _input(
+        id=brand.east.accounts[0], platformStatus="XIAOHONGSHU_STAFF_BINDING"
+    ),
     "addCourse": lambda brand: _input(
         code=f"{brand.canary}-new",
         questions=[{"text": "x", "options": ["x", "y"], "rightOptions": [1]}],

@@ -49,6 +49,11 @@ from account_svc.models.layout import (
     SeatRule,
 )
 from account_svc.models.org import LARGEST_DEPTH, Brand, Unit, split_path
+from account_svc.models.platform_status import (
+    PlatformStatusFacts,
+    PlatformStatusNote,
+    StatusState,
+)
 from account_svc.models.policy import (
     PlatformPolicy,
     PolicyFact,
@@ -112,6 +117,8 @@ __all__ = [
     "PersonaFacts",
     "PersonaKind",
     "PlatformPolicy",
+    "PlatformStatusFacts",
+    "PlatformStatusNote",
     "PolicyFact",
     "PolicyFacts",
     "PolicyRow",
@@ -130,6 +137,7 @@ __all__ = [
     "StaffStatus",
     "Standing",
     "StandingChange",
+    "StatusState",
     "Trigger",
     "Unit",
     "UnitFacts",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,6 +13,7 @@ from account_svc.repository.org import subtree_ids
 from account_svc.repository.reading import SUBTREES, Conditions
 from shared.access import Extent
 from shared.events.account import AccountStatus, Platform
+from shared.reading import fetch_by_ids
 
 SELECT_ACCOUNT = """select a.id, a.platform, a.handle, a.platform_id,
     a.display_name, a.domain, a.seat, a.unit_id,
@@ -19,6 +21,9 @@ SELECT_ACCOUNT = """select a.id, a.platform, a.handle, a.platform_id,
     from account a"""
 SELECT_CHANGE = """select c.id, c.account_id, c.from_status, c.to_status, c.staff_id, c.reason,
     c.actor, c.at from account_change c"""
+_STATUS_NOTES = """select n.account_id, n.platform_status, n.is_held, n.valid_from, n.valid_to,
+    n.reference, n.noted_by, n.noted_at from platform_status_note n
+    where n.brand_id = $1 and n.account_id = any($2::uuid[]) order by n.id desc"""
 SELECT_PERSONA = """select p.id, p.kind, p.name, p.bio, p.tone, p.taboo_words, p.interests
     from persona p"""
 
@@ -73,6 +78,18 @@ def changes_of(brand_id: UUID, extent: Extent, account_ids: Iterable[UUID]) -> C
     conditions.arguments = visible.arguments
     conditions.add(f"c.account_id in (select a.id from account a where {visible.sql})")
     return conditions
+
+
+async def fetch_status_notes(
+    connection: asyncpg.Connection, brand_id: UUID, extent: Extent, account_ids: list[UUID]
+) -> dict[UUID, list[asyncpg.Record]]:
+    """By account that the caller may see: all that was noted, the latest first."""
+    conditions = visible_accounts(brand_id, extent)
+    seen = await fetch_by_ids(connection, "select a.id from account a", conditions, account_ids)
+    found: dict[UUID, list[asyncpg.Record]] = {row["id"]: [] for row in seen}
+    for row in await connection.fetch(_STATUS_NOTES, brand_id, list(found)):
+        found[row["account_id"]].append(row)
+    return found
 
 
 def all_personas(brand_id: UUID) -> Conditions:

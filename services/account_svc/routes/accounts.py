@@ -7,24 +7,27 @@ from starlette.responses import Response
 
 from account_svc.access import MATRIX
 from account_svc.errors import AccountNotFound
-from account_svc.models import Account, AccountFacts
+from account_svc.models import Account, AccountFacts, PlatformStatusFacts
 from account_svc.repository import accounts as repository
 from account_svc.schemas.accounts import (
     AccountChangeOut,
     AccountIn,
     AccountOut,
+    AccountStatusesOut,
     ActivateIn,
     HandOverIn,
     PairIn,
     ReasonIn,
     account_json,
     change_json,
+    statuses_json,
 )
 from account_svc.use_cases import accounts as use_cases
 from shared.access import Principal
+from shared.clock import now
 from shared.database import brand_read
 from shared.events.account import AccountStatus, Platform
-from shared.ids import AccountId, StaffId, UnitId
+from shared.ids import AccountId, StaffId, UnitId, typed
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import (
     Batch,
@@ -78,6 +81,20 @@ async def get_accounts(request: Request, principal: MayRead, body: ByIds) -> Res
     return json_response(batch_of(rows, "acct", ids, account_json))
 
 
+@reads.post("/platform-statuses/by-accounts", response_model=Batch[AccountStatusesOut])
+async def get_platform_statuses(request: Request, principal: MayRead, body: ByIds) -> Response:
+    """What was noted of each account, and what of it holds now."""
+    ids = body.uuids("acct")
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        found = await repository.fetch_status_notes(
+            connection, principal.brand_id, principal.extent, ids
+        )
+    at = now()
+    items = [statuses_json(account_id, notes, at) for account_id, notes in found.items()]
+    missing = [typed("acct", each) for each in dict.fromkeys(ids) if each not in found]
+    return json_response({"items": items, "missing": missing})
+
+
 @reads.get("/{account_id}/history", response_model=Page[AccountChangeOut])
 async def list_history(
     request: Request, principal: MayRead, account_id: AccountId, cursor: CursorQuery
@@ -108,6 +125,17 @@ async def register_account(
         persona_id=body.persona_id,
         status=body.status,
     )
+
+
+@commands.post("/{account_id}/submit", response_model=AccountOut)
+async def submit(
+    account_id: AccountId,
+    body: ActivateIn,
+    session: Transaction,
+    principal: Annotated[Principal, Depends(MATRIX.allow("account.submit"))],
+) -> Account:
+    """A planned account is opened and waits for the platform."""
+    return await use_cases.submit(session, principal, account_id, reason=body.reason)
 
 
 @commands.post("/{account_id}/activate", response_model=AccountOut)
@@ -170,3 +198,14 @@ async def pair(
     principal: Annotated[Principal, Depends(MATRIX.allow("account.pair"))],
 ) -> Account:
     return await use_cases.pair(session, principal, account_id, body.persona_id)
+
+
+@commands.post("/{account_id}/note-platform-status", response_model=AccountOut)
+async def note_platform_status(
+    account_id: AccountId,
+    body: PlatformStatusFacts,
+    session: Transaction,
+    principal: Annotated[Principal, Depends(MATRIX.allow("account.note_platform_status"))],
+) -> Account:
+    """What the platform itself says that the account is, from when until when."""
+    return await use_cases.note_platform_status(session, principal, account_id, body)

@@ -1,14 +1,24 @@
 """Bodies of accounts and personas."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import asyncpg
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from account_svc.models import STARTS, AccountFacts, Domain, PersonaKind, Seat
+from account_svc.models import (
+    STARTS,
+    AccountFacts,
+    Domain,
+    PersonaKind,
+    Seat,
+    StatusState,
+)
 from account_svc.models.facts import Facts
-from shared.events.account import AccountStatus, Platform
+from account_svc.models.platform_status import state_at
+from shared.events.account import AccountStatus, Platform, PlatformStatus
 from shared.ids import AccountId, PersonaId, StaffId, UnitId, typed
 
 
@@ -72,6 +82,26 @@ class AccountChangeOut(BaseModel):
     at: datetime
 
 
+class PlatformStatusOut(BaseModel):
+    """What was seen on the platform, and what of it holds now."""
+
+    platform_status: PlatformStatus
+    state: StatusState
+    is_held: bool
+    valid_from: datetime
+    valid_to: datetime | None
+    reference: str
+    noted_by: str
+    noted_at: datetime
+
+
+class AccountStatusesOut(BaseModel):
+    """Every note, the latest first; the first about a status is the one that holds."""
+
+    account_id: AccountId
+    statuses: list[PlatformStatusOut]
+
+
 class PersonaOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
@@ -104,6 +134,28 @@ def change_json(row: asyncpg.Record) -> dict[str, Any]:
     }
     del shaped["id"]
     return shaped
+
+
+def statuses_json(
+    account_id: UUID, notes: Sequence[asyncpg.Record], at: datetime
+) -> dict[str, Any]:
+    """Notes of one account, the latest first, in the shape of AccountStatusesOut."""
+    told: set[str] = set()
+    statuses = []
+    for note in notes:
+        state = StatusState.SUPERSEDED
+        if note["platform_status"] not in told:
+            told.add(note["platform_status"])
+            state = state_at(
+                at,
+                is_held=note["is_held"],
+                valid_from=note["valid_from"],
+                valid_to=note["valid_to"],
+            )
+        status = {**note, "state": state}
+        del status["account_id"]
+        statuses.append(status)
+    return {"account_id": typed("acct", account_id), "statuses": statuses}
 
 
 def persona_json(row: asyncpg.Record) -> dict[str, Any]:

@@ -5,8 +5,24 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.errors import HandleTaken, UnknownPersona, UnknownStaff, UnknownUnit
-from account_svc.models import Account, AccountChange, AccountFacts, Persona, PersonaFacts, Staff
+from account_svc.errors import (
+    HandleTaken,
+    StatusOfAnotherPlatform,
+    UnknownPersona,
+    UnknownStaff,
+    UnknownUnit,
+)
+from account_svc.models import (
+    Account,
+    AccountChange,
+    AccountFacts,
+    Persona,
+    PersonaFacts,
+    PlatformStatusFacts,
+    PlatformStatusNote,
+    Staff,
+)
+from account_svc.models.platform_status import GIVEN_BY
 from account_svc.repository import accounts as repository
 from account_svc.repository import org, staff
 from account_svc.repository.constraints import refusing
@@ -15,6 +31,7 @@ from shared.access import Principal
 from shared.clock import now
 from shared.events.account import (
     AccountActivated,
+    AccountChanged,
     AccountEvent,
     AccountHandedOver,
     AccountPaired,
@@ -23,6 +40,7 @@ from shared.events.account import (
     AccountRetired,
     AccountStatus,
     AccountSuspended,
+    PlatformStatusNoted,
 )
 from shared.ids import typed, uuid7
 
@@ -68,6 +86,19 @@ async def register_account(
         outbox.add(session, account, AccountRegistered(**account.facts(persona_kind)))
     session.add(change_of(account, None, principal.actor))
     _note(session, principal, "account.register", account)
+    return account
+
+
+async def submit(
+    session: AsyncSession, principal: Principal, account_id: UUID, *, reason: str | None
+) -> Account:
+    """The account is opened and waits for the platform to let it in."""
+    account = await _step(session, principal, account_id, AccountStatus.PENDING, reason)
+    persona = None
+    if account.persona_id is not None:
+        persona = await _persona(session, principal, account.persona_id)
+    facts = account.facts(None if persona is None else persona.kind)
+    outbox.add(session, account, AccountChanged(**facts))
     return account
 
 
@@ -133,6 +164,46 @@ async def pair(
         AccountPaired(account_id=account.id, persona_id=persona.id, persona_kind=persona.kind),
     )
     _note(session, principal, "account.pair", account, persona=typed("persona", persona.id))
+    return account
+
+
+async def note_platform_status(
+    session: AsyncSession, principal: Principal, account_id: UUID, facts: PlatformStatusFacts
+) -> Account:
+    """Add what was seen on the platform; the latest note about a status is the one that holds."""
+    account = await _get(session, principal, account_id)
+    if GIVEN_BY[facts.platform_status] is not account.platform:
+        raise StatusOfAnotherPlatform(
+            f"{facts.platform_status} is not given on {account.platform}", field="/platform_status"
+        )
+    at = now()
+    note = PlatformStatusNote(
+        id=uuid7(),
+        brand_id=account.brand_id,
+        account_id=account.id,
+        noted_by=principal.actor,
+        noted_at=at,
+        **facts.model_dump() | {"valid_from": facts.valid_from or at},
+    )
+    session.add(note)
+    outbox.add(
+        session,
+        account,
+        PlatformStatusNoted(
+            account_id=account.id,
+            platform_status=note.platform_status,
+            is_held=note.is_held,
+            valid_from=note.valid_from,
+            valid_to=note.valid_to,
+        ),
+    )
+    _note(
+        session,
+        principal,
+        "account.note_platform_status",
+        account,
+        platform_status=note.platform_status,
+    )
     return account
 
 

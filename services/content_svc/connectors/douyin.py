@@ -7,7 +7,7 @@ video_id makes two items, so a created one is looked up by its video_id before a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar
 
@@ -26,19 +26,21 @@ from content_svc.connectors import (
     TryLater,
 )
 from content_svc.connectors.http import call
-from content_svc.connectors.tokens import EXPIRED, Grant, Renewed, TokenBook
+from content_svc.connectors.tokens import EXPIRED, Ended, Grant, Renewed, TokenBook
 from shared.clock import now
 from shared.events.account import Platform
 
 _API = "/api/douyin/v1/video"
 _TOKEN_ENDED = frozenset({10008, 2190008, 28001008, 28001003})
-_REFRESH_ENDED = frozenset({10010, 10020, 10005})
+_REFRESH_ENDED = {
+    10010: "refresh_token_expired",
+    10020: "renewed_too_often",
+    10005: "refresh_token_refused",
+}
 _SYSTEM_FAULT = 28001005
 _NO_PERMISSION = 10004
 _UNFIT = 2
 _PUBLIC = (1, 5)
-_RENEW_BEFORE = timedelta(days=3)
-"""A refresh token that ends within this is renewed too, as long as the platform lets it."""
 _FIGURES = {
     "views": "play_count",
     "likes": "digg_count",
@@ -181,38 +183,31 @@ class Douyin:
         raise Rejected("no_permission" if code == _NO_PERMISSION else f"platform_{code}")
 
     async def refresh(self, grant: Grant) -> Renewed:
-        """A new access token; also a new refresh token when the old one nears its end."""
-        credentials = dict(grant.credentials)
-        refresh_ends = None
-        if credentials["refresh_expires_at"] < (now() + _RENEW_BEFORE).timestamp():
-            refresh_ends = await self._renew_refresh_token(grant, credentials)
+        """A new access token; the refresh token stays as it is."""
         data = await self._oauth(
             "refresh_token",
             grant,
             grant_type="refresh_token",
-            refresh_token=credentials["refresh_token"],
+            refresh_token=grant.credentials["refresh_token"],
         )
-        credentials["access_token"] = data["access_token"]
         return Renewed(
-            credentials=credentials,
+            credentials={**grant.credentials, "access_token": data["access_token"]},
             expires_at=now() + timedelta(seconds=int(data["expires_in"])),
-            refresh_expires_at=refresh_ends,
         )
 
-    async def _renew_refresh_token(
-        self, grant: Grant, credentials: dict[str, Any]
-    ) -> datetime | None:
-        """Replace the refresh token in `credentials`; None when the platform renews no more."""
+    async def extend(self, grant: Grant) -> Renewed:
+        """A new refresh token in place of the old one, which dies at once. Where the platform gives
+        none (five times at most), the old one lasts until its end."""
         try:
-            renewed = await self._oauth(
-                "renew_refresh_token", grant, refresh_token=credentials["refresh_token"]
+            data = await self._oauth(
+                "renew_refresh_token", grant, refresh_token=grant.credentials["refresh_token"]
             )
-        except Rejected:
-            return None  # five renewals at most; the old one lasts until its end
-        ends = now() + timedelta(seconds=int(renewed["expires_in"]))
-        credentials["refresh_token"] = renewed["refresh_token"]
-        credentials["refresh_expires_at"] = ends.timestamp()
-        return ends
+        except Ended:
+            return Renewed(credentials=grant.credentials, is_extendable=False)
+        return Renewed(
+            credentials={**grant.credentials, "refresh_token": data["refresh_token"]},
+            refresh_expires_at=now() + timedelta(seconds=int(data["expires_in"])),
+        )
 
     async def _oauth(self, verb: str, grant: Grant, **fields: str) -> dict[str, Any]:
         body = await call(
@@ -225,7 +220,7 @@ class Douyin:
         if code == 0:
             return data
         if code in _REFRESH_ENDED:
-            raise Rejected(EXPIRED)
+            raise Ended(_REFRESH_ENDED[code])
         raise TryLater(f"platform_{code}")
 
 

@@ -19,9 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from content_svc.connectors import Rejected, TryLater
 from content_svc.models import Authorization, AuthorizationStatus
 from content_svc.repository import authorizations
+from shared import outbox
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events.account import Platform
+from shared.events.content import AuthorizationEnded, AuthorizationRenewed
 from shared.gathering import Gathering
 from shared.ids import uuid7
 from shared.sealing import Vault, seal, unseal
@@ -53,15 +55,25 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What the platform gave: changed credentials and their ends."""
+    """What the platform gave: changed credentials and their ends. An end that is None stays."""
 
     credentials: dict[str, Any]
-    expires_at: datetime
+    expires_at: datetime | None = None
     refresh_expires_at: datetime | None = None
+    is_extendable: bool | None = None
+
+
+class Ended(Rejected):
+    """The platform wants a new authorisation; `cause` is a stable word for why."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(EXPIRED)
+        self.cause = cause
 
 
 Refresh = Callable[[Grant], Awaitable[Renewed]]
-"""Asks the platform for a new token; raises Rejected when it wants a new authorisation."""
+"""Asks the platform for one new token, in one call: what it answers is stored before anything else
+is done, for the old token may be dead by then. Raises Ended when it wants a new authorisation."""
 
 
 class TokenBook:
@@ -134,27 +146,38 @@ class TokenBook:
     async def _renew(self, brand_id: UUID, grant: Grant, lease_id: UUID, refresh: Refresh) -> Grant:
         try:
             renewed = await refresh(grant)
-        except Rejected:
-            await self._finish(brand_id, grant, lease_id, None)
-            raise
+        except Ended as ended:
+            return await self._end(brand_id, grant, lease_id, ended)
         except BaseException:
             await self._give_up(brand_id, grant, lease_id)
             raise
-        return await self._finish(brand_id, grant, lease_id, renewed)
-
-    async def _finish(
-        self, brand_id: UUID, grant: Grant, lease_id: UUID, renewed: Renewed | None
-    ) -> Grant:
-        """Store the result of a renewal, unless the lease ran out and another holder did."""
         async with brand_session(self.sessions, brand_id) as session:
             row = await authorizations.get_for_update(session, brand_id, grant.authorization_id)
             if row.lease_id == lease_id:
                 row.lease_id = row.lease_until = None
-                if renewed is None:
-                    row.status = AuthorizationStatus.NEEDS_REAUTHORIZATION
-                else:
-                    await self.store(session, row, renewed)
+            # Whoever asked with the same old token and came first has the one that lives: the
+            # platform may have let the old one die with that.
+            if row.token_version == grant.version:
+                await self.store(session, row, renewed)
+                if row.refresh_expires_at is not None:
+                    outbox.add(session, row, AuthorizationRenewed(**row.facts()))
             return await self._open(session, row)
+
+    async def _end(self, brand_id: UUID, grant: Grant, lease_id: UUID, ended: Ended) -> Grant:
+        """Note that the platform refused; the grant that took its place meanwhile, if there is one.
+
+        A refusal may only mean that somebody else replaced the token while we asked.
+        """
+        async with brand_session(self.sessions, brand_id) as session:
+            row = await authorizations.get_for_update(session, brand_id, grant.authorization_id)
+            if row.token_version != grant.version:
+                return await self._open(session, _active(row))
+            if row.lease_id == lease_id:
+                row.lease_id = row.lease_until = None
+                row.status = AuthorizationStatus.NEEDS_REAUTHORIZATION
+                row.ended_reason = ended.cause
+                outbox.add(session, row, AuthorizationEnded(**row.whose(), reason=ended.cause))
+        raise ended
 
     async def _give_up(self, brand_id: UUID, grant: Grant, lease_id: UUID) -> None:
         async with brand_session(self.sessions, brand_id) as session:
@@ -168,7 +191,9 @@ class TokenBook:
         row.credentials = seal(
             data_key, orjson.dumps(renewed.credentials), row.brand_id, row.id, _FIELD
         )
-        row.expires_at = renewed.expires_at
+        row.expires_at = renewed.expires_at or row.expires_at
+        if renewed.is_extendable is not None:
+            row.is_extendable = renewed.is_extendable
         row.refresh_expires_at = renewed.refresh_expires_at or row.refresh_expires_at
         row.token_version += 1
 

@@ -24,7 +24,7 @@ from content_svc.connectors import (
     TryLater,
 )
 from content_svc.connectors.http import call
-from content_svc.connectors.tokens import EXPIRED, Grant, Renewed, TokenBook
+from content_svc.connectors.tokens import EXPIRED, Ended, Grant, Renewed, TokenBook
 from shared.clock import now
 from shared.events.account import Platform
 
@@ -229,7 +229,7 @@ class Wecom:
         )
         code = _code(answer)
         if code in _WRONG_SECRET:
-            raise Rejected(EXPIRED)
+            raise Ended("secret_refused")
         if code != 0:
             raise TryLater(f"platform_{code}")
         return Renewed(

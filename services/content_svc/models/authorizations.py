@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from content_svc.models.base import Base
+from shared.database import Aggregate
 from shared.events.account import Platform
 
 
@@ -17,7 +18,7 @@ class AuthorizationStatus(StrEnum):
     NEEDS_REAUTHORIZATION = "needs_reauthorization"
 
 
-class Authorization(Base):
+class Authorization(Aggregate, Base):
     """Credentials of one account, or of the brand's app on a platform (`account_id` null)."""
 
     __tablename__ = "platform_authorization"
@@ -32,8 +33,6 @@ class Authorization(Base):
         ),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    brand_id: Mapped[UUID]
     platform: Mapped[Platform]
     account_id: Mapped[UUID | None]
     status: Mapped[AuthorizationStatus]
@@ -46,6 +45,28 @@ class Authorization(Base):
     expires_at: Mapped[datetime | None]
     """End of the access token; null while there is none yet."""
     refresh_expires_at: Mapped[datetime | None]
+    is_extendable: Mapped[bool]
+    """False when the platform has renewed the refresh token as often as it does."""
+    ended_reason: Mapped[str | None]
+    """Why somebody has to consent again."""
     lease_id: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+    def whose(self) -> dict[str, Any]:
+        """What every fact about it carries."""
+        return {
+            "authorization_id": self.id,
+            "platform": self.platform,
+            "account_id": self.account_id,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """What AuthorizationGranted and AuthorizationRenewed carry: a token that is fetched with a
+        secret whenever it is needed has no end that anybody has to know."""
+        has_end = self.refresh_expires_at is not None
+        return {
+            **self.whose(),
+            "expires_at": self.expires_at if has_end else None,
+            "refresh_expires_at": self.refresh_expires_at,
+        }

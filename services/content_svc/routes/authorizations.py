@@ -45,6 +45,7 @@ async def list_authorizations(
                 "status": row["status"],
                 "expires_at": row["expires_at"],
                 "refresh_expires_at": row["refresh_expires_at"],
+                "ended_reason": row["ended_reason"],
                 "created_at": row["created_at"],
             },
         )
@@ -84,7 +85,6 @@ def _split(
     credentials = {
         "access_token": body.access_token.get_secret_value(),
         "refresh_token": body.refresh_token.get_secret_value(),
-        "refresh_expires_at": refresh_ends.timestamp(),
     }
     settings = {"client_key": body.client_key, "open_id": body.open_id}
     ends = at + timedelta(seconds=body.expires_in)

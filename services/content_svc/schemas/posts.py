@@ -169,4 +169,6 @@ class AuthorizationOut(Out):
     status: AuthorizationStatus
     expires_at: datetime | None
     refresh_expires_at: datetime | None
+    ended_reason: str | None
+    """Why somebody has to consent again."""
     created_at: datetime

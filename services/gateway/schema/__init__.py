@@ -27,6 +27,7 @@ from gateway.schema.content import (
 )
 from gateway.schema.conversions import ConversionsQuery
 from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
+from gateway.schema.estate import EstateMutation
 from gateway.schema.fields import described
 from gateway.schema.fit import FitQuery
 from gateway.schema.incentives import ENTRIES, RULES, IncentivesMutation, IncentivesQuery
@@ -121,6 +122,7 @@ class Query(
 @strawberry.type
 class Mutation(
     AccountsMutation,
+    EstateMutation,
     LibraryMutation,
     ContentMutation,
     PublishingMutation,

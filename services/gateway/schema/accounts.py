@@ -19,6 +19,7 @@ from gateway.schema.skills import (
     SkillProfile,
     UnitSkill,
 )
+from gateway.schema.standing import STATUSES_BY_ACCOUNT, NotedPlatformStatus
 from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
 from gateway.upstream import Service
 from shared.events.account import AccountStatus, Platform, UnitKind
@@ -132,6 +133,11 @@ class Account(Node):
         answer = await info.context.get(Service.ACCOUNT, f"/accounts/{self.id}/history")
         return read_items(AccountChange, answer)
 
+    @described("What the platform itself says that it is, the latest note first.")
+    async def platform_statuses(self, info: Info) -> list[NotedPlatformStatus] | None:
+        found = await info.context.batch(STATUSES_BY_ACCOUNT).load(self.id)
+        return None if found is None else found.statuses
+
 
 UNITS = Kind("unit", Unit, Service.ACCOUNT, "/units")
 STAFF = Kind("staff", Staff, Service.ACCOUNT, "/staff")
@@ -203,6 +209,11 @@ class RegisterAccountInput(Command):
 
 @strawberry.input
 class ActivateAccountInput(OnOne):
+    reason: str | None = None
+
+
+@strawberry.input
+class SubmitAccountInput(OnOne):
     reason: str | None = None
 
 
@@ -339,6 +350,10 @@ class AccountsMutation:
     @verb()
     async def register_account(self, info: Info, input: RegisterAccountInput) -> AccountResult:
         return await run(info, ACCOUNTS, input)
+
+    @verb("A planned account is opened and waits for the platform.")
+    async def submit_account(self, info: Info, input: SubmitAccountInput) -> AccountResult:
+        return await run_on(info, ACCOUNTS, input, "submit")
 
     @verb()
     async def activate_account(self, info: Info, input: ActivateAccountInput) -> AccountResult:

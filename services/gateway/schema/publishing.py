@@ -34,6 +34,7 @@ class Authorization:
     status: AuthorizationStatus
     expires_at: Instant | None
     refresh_expires_at: Instant | None
+    ended_reason: str | None = strawberry.field(description="Why somebody has to consent again.")
     created_at: Instant
     account_id: strawberry.Private[str | None]
     account: Account | None = to_one(

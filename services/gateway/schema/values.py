@@ -5,11 +5,21 @@ from enum import StrEnum
 import strawberry
 
 from shared.access import Role
-from shared.events.account import AccountStatus, Platform, Right, UnitKind
+from shared.events.account import AccountStatus, Platform, PlatformStatus, Right, UnitKind
 from shared.events.content import CampaignMode, Verdict
 from shared.events.lead import Stage
 
-for shared_enum in (Role, AccountStatus, Platform, Right, UnitKind, CampaignMode, Verdict, Stage):
+for shared_enum in (
+    Role,
+    AccountStatus,
+    Platform,
+    PlatformStatus,
+    Right,
+    UnitKind,
+    CampaignMode,
+    Verdict,
+    Stage,
+):
     strawberry.enum(shared_enum)
 
 
@@ -30,6 +40,15 @@ class Seat(StrEnum):
     KOS = "kos"
     KOC = "koc"
     KOL = "kol"
+
+
+@strawberry.enum
+class StatusState(StrEnum):
+    HELD = "held"
+    NOT_YET = "not_yet"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
 
 
 @strawberry.enum

@@ -1,0 +1,133 @@
+"""The life of an account through the gateway: steps with who, when and why; the platform's word."""
+
+from datetime import timedelta
+
+import time_machine
+
+from shared.access import Role
+from shared.clock import now
+from shared.events.account import (
+    AccountChanged,
+    AccountStatus,
+    PlatformStatus,
+    PlatformStatusNoted,
+)
+from tests.account_svc.graph import Graph
+from tests.account_svc.making import Api, make_account
+from tests.caller import Json, uuid_of
+
+STEP = """mutation($input: SubmitAccountInput!) { submitAccount(input: $input) {
+  ... on Account { status statusReason } ... on Problem { code message } } }"""
+NOTE = """mutation($input: NotePlatformStatusInput!) { notePlatformStatus(input: $input) {
+  ... on Account { id platformStatuses { platformStatus state } }
+  ... on Problem { code message path } } }"""
+READ = """query($id: ID!) { account(id: $id) {
+  status history { fromStatus toStatus reason actor at }
+  platformStatuses { platformStatus state isHeld validTo reference notedBy } } }"""
+
+
+async def test_a2_a_planned_account_waits_for_its_platform_and_the_history_says_why(
+    api: Api, graph: Graph
+) -> None:
+    account = await make_account(api, status="planned")
+
+    submitted = await graph.ask(
+        api.principal, STEP, input={"id": account["id"], "reason": "资料已提交"}
+    )
+    again = await graph.ask(api.principal, STEP, input={"id": account["id"]})
+    await api.post(f"/accounts/{account['id']}/activate", {"reason": "审核通过"})
+
+    read = (await graph.ask(api.principal, READ, id=account["id"]))["account"]
+    assert submitted["submitAccount"] == {"status": "PENDING", "statusReason": "资料已提交"}
+    assert again["submitAccount"]["code"] == "transition_not_allowed"
+    assert [(each["fromStatus"], each["toStatus"], each["reason"]) for each in read["history"]] == [
+        ("PENDING", "ACTIVE", "审核通过"),
+        ("PLANNED", "PENDING", "资料已提交"),
+        (None, "PLANNED", None),
+    ]
+    assert {each["actor"] for each in read["history"]} == {"test-admin"}
+    changed = [event for event in await api.events("kos.account") if type(event) is AccountChanged]
+    assert [event.status for event in changed] == [AccountStatus.PENDING]
+
+
+async def test_a2_what_the_platform_says_ends_at_its_date_and_the_latest_note_holds(
+    api: Api, graph: Graph
+) -> None:
+    account = await make_account(api, platform="douyin", handle="dy-craft")
+    begins, ends = now(), now() + timedelta(days=30)
+    note = {
+        "id": account["id"],
+        "platformStatus": "DOUYIN_STAFF_CERTIFICATION",
+        "validFrom": begins.isoformat(),
+        "validTo": ends.isoformat(),
+        "reference": "职人-0071",
+    }
+
+    async def states() -> list[str]:
+        path = "/accounts/platform-statuses/by-accounts"
+        (found,) = (await api.post(path, {"ids": [account["id"]]}))["items"]
+        return [each["state"] for each in found["statuses"]]
+
+    first = await graph.ask(api.principal, NOTE, input=note)
+    held = await states()
+    with time_machine.travel(ends - timedelta(seconds=1), tick=False):
+        last_second = await states()
+    with time_machine.travel(ends, tick=False):
+        at_the_end = await states()
+    await graph.ask(api.principal, NOTE, input=note | {"isHeld": False, "reference": "已取消"})
+
+    read = (await graph.ask(api.principal, READ, id=account["id"]))["account"]
+    latest, before = read["platformStatuses"]
+    assert first["notePlatformStatus"]["platformStatuses"] == [
+        {"platformStatus": "DOUYIN_STAFF_CERTIFICATION", "state": "HELD"}
+    ]
+    assert (held, last_second, at_the_end) == (["held"], ["held"], ["expired"])
+    assert (latest["state"], latest["isHeld"]) == ("WITHDRAWN", False)
+    assert latest["reference"] == "已取消"
+    assert (before["state"], before["notedBy"]) == ("SUPERSEDED", "test-admin")
+    assert (await api.events("kos.account"))[-1] == PlatformStatusNoted(
+        account_id=uuid_of(account["id"]),
+        platform_status=PlatformStatus.DOUYIN_STAFF_CERTIFICATION,
+        is_held=False,
+        valid_from=begins,
+        valid_to=ends,
+    )
+
+
+async def test_a2_a_status_of_another_platform_and_an_end_before_the_beginning_are_refused(
+    api: Api,
+) -> None:
+    account = await make_account(api)
+    path = f"/accounts/{account['id']}/note-platform-status"
+    body: Json = {"platform_status": "douyin_staff_certification", "reference": "职人-0071"}
+    at = now()
+
+    elsewhere = await api.refuse(path, body)
+    backwards = await api.refuse(
+        path,
+        {
+            "platform_status": "xiaohongshu_staff_binding",
+            "reference": "r",
+            "valid_from": at.isoformat(),
+            "valid_to": at.isoformat(),
+        },
+    )
+    seller = await api.acting(Role.KOS, staff_id=account["staff_id"]).refuse(path, body)
+
+    assert (elsewhere["code"], elsewhere["field"]) == (
+        "status_of_another_platform",
+        "/platform_status",
+    )
+    assert backwards["status"] == 422
+    assert "valid_to is not after valid_from" in str(backwards["errors"])
+    assert seller["status"] == 403
+
+
+async def test_a2_statuses_of_others_are_not_shown(api: Api, other_api: Api) -> None:
+    account = await make_account(api)
+
+    answer = await other_api.post(
+        "/accounts/platform-statuses/by-accounts", {"ids": [account["id"]]}
+    )
+
+    assert answer == {"items": [], "missing": [account["id"]]}
