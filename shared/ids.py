@@ -31,6 +31,7 @@ __all__ = [
     "DraftId",
     "EndpointId",
     "EntryId",
+    "GoalId",
     "ImportId",
     "LayoutId",
     "LeadId",
@@ -116,6 +117,7 @@ CourseId = Annotated[UUID, *_typed_id("course")]
 AttemptId = Annotated[UUID, *_typed_id("attempt")]
 CertificateId = Annotated[UUID, *_typed_id("cert")]
 AssessmentId = Annotated[UUID, *_typed_id("assess")]
+GoalId = Annotated[UUID, *_typed_id("goal")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]
 AuthorizationId = Annotated[UUID, *_typed_id("authorization")]

@@ -50,6 +50,8 @@ MATRIX = AccessMatrix(
         "policy.set": _HEAD_OFFICE,
         "ledger.read": _EVERYONE,
         "ledger.balance": _HEAD_OFFICE | {Role.ANALYST},
+        "goal.read": _EVERYONE,
+        "goal.set": _MANAGERS,
         "race.read": _EVERYONE,
         "race_policy.set": _HEAD_OFFICE,
         "course.read": _EVERYONE,

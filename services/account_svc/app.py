@@ -12,6 +12,7 @@ from account_svc.routes import (
     accounts,
     api_keys,
     fit,
+    goals,
     imports,
     incentives,
     layouts,
@@ -56,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     people = (org, staff, training, rights, talent)
     matrix = (accounts, personas, policies, layouts, off_roster, fit)
-    for part in (*people, *matrix, imports, incentives, race, api_keys):
+    for part in (*people, *matrix, imports, incentives, race, goals, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))

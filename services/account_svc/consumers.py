@@ -1,9 +1,9 @@
-"""Facts of other services that account_svc acts on: they fill the ledger."""
+"""Facts of other services that account_svc acts on: they count as results and fill the ledger."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import Trigger
-from account_svc.use_cases import incentives
+from account_svc.use_cases import goals, incentives
 from shared.consumer import Handler
 from shared.events import Event, Received
 from shared.events.content import PostPublished
@@ -14,6 +14,15 @@ TOPICS = ("kos.lead", "kos.deal", "kos.post")
 
 async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepted]) -> None:
     event = received.event
+    await goals.count(
+        session,
+        received.brand_id,
+        Trigger.LEAD_ACCEPTED,
+        event.subject,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        achieved_at=event.accepted_at,
+    )
     await incentives.reward(
         session,
         received.brand_id,
@@ -43,6 +52,16 @@ async def on_lead_voided(session: AsyncSession, received: Received[LeadVoided]) 
 
 async def on_deal_won(session: AsyncSession, received: Received[DealWon]) -> None:
     event = received.event
+    await goals.count(
+        session,
+        received.brand_id,
+        Trigger.DEAL_WON,
+        event.subject,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        achieved_at=event.closed_at,
+        amount_minor=event.amount_minor if event.currency == "CNY" else 0,
+    )
     await incentives.reward(
         session,
         received.brand_id,
@@ -72,6 +91,15 @@ async def on_deal_voided(session: AsyncSession, received: Received[DealVoided]) 
 
 async def on_post_published(session: AsyncSession, received: Received[PostPublished]) -> None:
     event = received.event
+    await goals.count(
+        session,
+        received.brand_id,
+        Trigger.POST_PUBLISHED,
+        event.subject,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        achieved_at=event.published_at,
+    )
     if event.staff_id is not None:
         await incentives.reward(
             session,

@@ -197,6 +197,18 @@ class ApiKeyInvalid(Unauthenticated):
     code = "api_key_invalid"
 
 
+class PeriodOver(Invalid):
+    """A goal for a period that is over would change who has reached it."""
+
+    code = "period_over"
+
+
+class GoalFromAbove(Forbidden):
+    """Whoever answers for a unit does not set its goal."""
+
+    code = "goal_from_above"
+
+
 class RaceIsOver(Invalid):
     """Rules for a month that is over would change who has won."""
 

@@ -97,6 +97,7 @@ TEXTS = {
     "opensAt": "09:00",
     "closesAt": "21:00",
     "fromPeriod": "2099-01",
+    "period": "2099-01",
     "code": "C1",
     "url": "https://douyin.test/p/1",
     "currency": "CNY",

@@ -21,6 +21,7 @@ KINDS: dict[str, tuple[Service, str]] = {
     "layout": ("account", "layout"),
     "offroster": ("account", "off_roster_account"),
     "assess": ("account", "skill_assessment"),
+    "goal": ("account", "goal"),
     "rule": ("account", "incentive_rule"),
     "entry": ("account", "ledger_entry"),
     "apikey": ("account", "api_key"),

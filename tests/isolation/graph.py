@@ -51,6 +51,8 @@ _DEEPER = {
     "importMetrics",
     "reopenExam",
     "setRacePolicy",
+    "setStaffGoals",
+    "setUnitGoals",
     "setWantedProfile",
 }
 """Commands that make nothing which is read again below."""

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
+from account_svc.models import period_of
 from deploy.local.databases import SERVICES, Service
 from shared.clock import now
 from shared.service import document_of
@@ -252,6 +253,12 @@ SECRETS = {"keys": ["whsec_" + "A" * 43 + "="]}
 
 QUESTIONS = [{"text": "x", "options": ["x", "y"], "right_options": [1]}]
 
+
+def _goals_of(owner: str, brand: Brand) -> Json:
+    aimed = {f"{owner}_id": getattr(brand.east, owner), "target": 5}
+    return {"period": period_of(now()), "goals": [aimed]}
+
+
 SPECIAL: dict[str, Any] = {
     # moving the west store to the region of the east one
     "account POST /units/{unit_id}/move": {
@@ -295,6 +302,10 @@ SPECIAL: dict[str, Any] = {
     },
     "account POST /skill-assessments": {"body": lambda _: {"scores": {"tools": 50}}},
     "account POST /wanted-profiles": {"body": lambda _: {"persona_kind": "topic_expert"}},
+    **{
+        f"account POST /goals/of-{kind}": {"body": partial(_goals_of, key)}
+        for kind, key in (("units", "unit"), ("staff", "staff"))
+    },
     "account POST /courses": {
         "body": lambda brand: {"code": f"{brand.canary}-new", "questions": QUESTIONS}
     },

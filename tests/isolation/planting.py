@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 from standardwebhooks import Webhook
 
-from account_svc.models import Skill
+from account_svc.models import Skill, period_of
 from deploy.local.databases import SERVICES, Service
 from shared.access import Principal, Role
 from shared.clock import now
@@ -130,6 +130,9 @@ class Planter:
         for staff in (brand.east.staff, brand.west.staff):
             seen = {"staff_id": staff, "scores": {"tools": 60, "content": 80}}
             await self.post("account", "/skill-assessments", seen)
+            aim = {"period": period_of(now()), "metric": "leads_accepted"}
+            aimed = {**aim, "goals": [{"staff_id": staff, "target": 5}]}
+            await self.post("account", "/goals/of-staff", aimed)
         wanted = {"persona_id": persona["id"], "scores": dict.fromkeys(Skill, 70)}
         await self.post("account", "/wanted-profiles", wanted)
         leaver = await self.hire(brand.west.unit, "leaver")
@@ -526,6 +529,7 @@ class Planter:
             ("account", "cert", "certificate", f"staff_id in ({_SELLERS})"),
             ("account", "offroster", "off_roster_account", "unit_id = $1"),
             ("account", "assess", "skill_assessment", f"staff_id in ({_SELLERS})"),
+            ("account", "goal", "goal", f"staff_id in ({_SELLERS})"),
             ("content", "post", "post", "unit_id = $1"),
             ("content", "draft", "draft", "account_id = any($2)"),
             # the one that became a deal comes first

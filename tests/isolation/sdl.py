@@ -30,6 +30,7 @@ from graphql import (
     visit,
 )
 
+from account_svc.models import period_of
 from gateway.__main__ import SDL
 from shared.clock import now
 from tests.isolation.brand import Brand
@@ -48,6 +49,7 @@ PREFIXES = {
     "Layout": "layout",
     "OffRosterAccount": "offroster",
     "SkillAssessment": "assess",
+    "Goal": "goal",
     "IncentiveRule": "rule",
     "LedgerEntry": "entry",
     "ApiKey": "apikey",
@@ -371,6 +373,12 @@ GIVEN: dict[str, Any] = {
         questions=[{"text": "x", "options": ["x", "y"], "rightOptions": [1]}]
     ),
     "assessSkills": lambda _: _input(scores={"tools": 50}),
+    "setUnitGoals": lambda brand: _input(
+        period=period_of(now()), goals=[{"unitId": brand.east.unit, "target": 5}]
+    ),
+    "setStaffGoals": lambda brand: _input(
+        period=period_of(now()), goals=[{"staffId": brand.east.staff, "target": 5}]
+    ),
     "setWantedProfile": lambda _: _input(personaKind="TOPIC_EXPERT"),
     "addTemplate": lambda brand: _input(body=brand.canary),
     "planCampaign": lambda brand: _input(

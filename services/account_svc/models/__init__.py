@@ -20,6 +20,7 @@ from account_svc.models.facts import (
     UnitFacts,
 )
 from account_svc.models.formula import BadFormula, work_out
+from account_svc.models.goal import Goal, Metric, Result
 from account_svc.models.imports import (
     ImportKind,
     ImportProblem,
@@ -101,6 +102,7 @@ __all__ = [
     "Enrolment",
     "Exam",
     "ExamAttempt",
+    "Goal",
     "HeldRight",
     "ImportKind",
     "ImportProblem",
@@ -111,6 +113,7 @@ __all__ = [
     "LayoutFacts",
     "League",
     "LedgerEntry",
+    "Metric",
     "OffRosterAccount",
     "OffRosterStatus",
     "Persona",
@@ -125,6 +128,7 @@ __all__ = [
     "RacePolicy",
     "RaceRules",
     "RankedBy",
+    "Result",
     "RightRequirement",
     "RuleFacts",
     "Seat",

@@ -30,6 +30,7 @@ from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
 from gateway.schema.estate import EstateMutation
 from gateway.schema.fields import described
 from gateway.schema.fit import FitQuery
+from gateway.schema.goals import GOALS, GoalsMutation, GoalsQuery
 from gateway.schema.incentives import ENTRIES, RULES, IncentivesMutation, IncentivesQuery
 from gateway.schema.layouts import LAYOUTS, OFF_ROSTER, LayoutsMutation, LayoutsQuery
 from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
@@ -75,6 +76,7 @@ KINDS: dict[str, Kind[Any]] = {
         ASSESSMENTS,
         ENTRIES,
         RULES,
+        GOALS,
         POLICIES,
         LAYOUTS,
         OFF_ROSTER,
@@ -101,6 +103,7 @@ class Query(
     TalentQuery,
     IncentivesQuery,
     RaceQuery,
+    GoalsQuery,
     PoliciesQuery,
     LayoutsQuery,
     FitQuery,
@@ -133,6 +136,7 @@ class Mutation(
     TalentMutation,
     IncentivesMutation,
     RaceMutation,
+    GoalsMutation,
     PoliciesMutation,
     LayoutsMutation,
     RoutingMutation,

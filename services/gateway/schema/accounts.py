@@ -11,6 +11,7 @@ from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
 from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
+from gateway.schema.progress import GoalProgress, progress_by_staff, progress_by_unit
 from gateway.schema.rights import RIGHTS_BY_STAFF, RightState
 from gateway.schema.scalars import Instant
 from gateway.schema.skills import (
@@ -52,6 +53,13 @@ class Unit(Node):
         found = await info.context.batch(TALENT_BY_UNIT).load(self.id)
         return None if found is None else found.skills
 
+    @described("A month's or quarter's goals, this month's if left out; null for sellers.")
+    async def goal_progress(
+        self, info: Info, period: str | None = None
+    ) -> list[GoalProgress] | None:
+        found = await info.context.batch(progress_by_unit(period)).load(self.id)
+        return None if found is None else found.metrics
+
 
 @resource
 class Staff(Node):
@@ -84,6 +92,13 @@ class Staff(Node):
     async def talent(self, info: Info) -> list[SkillProfile] | None:
         found = await info.context.batch(TALENT_BY_STAFF).load(self.id)
         return None if found is None else found.skills
+
+    @described("A month's or quarter's goals, this month's if left out.")
+    async def goal_progress(
+        self, info: Info, period: str | None = None
+    ) -> list[GoalProgress] | None:
+        found = await info.context.batch(progress_by_staff(period)).load(self.id)
+        return None if found is None else found.metrics
 
 
 @resource

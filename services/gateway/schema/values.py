@@ -73,6 +73,21 @@ class IncentiveTrigger(StrEnum):
 
 
 @strawberry.enum
+class Metric(StrEnum):
+    POSTS_PUBLISHED = "posts_published"
+    LEADS_ACCEPTED = "leads_accepted"
+    DEALS_WON = "deals_won"
+    DEAL_VALUE = "deal_value"
+
+
+@strawberry.enum
+class ForecastMethod(StrEnum):
+    DAMPED_HOLT = "damped_holt"
+    MEAN_RATE = "mean_rate"
+    FINAL = "final"
+
+
+@strawberry.enum
 class RankedBy(StrEnum):
     POINTS = "points"
     POINTS_PER_SELLER = "points_per_seller"
