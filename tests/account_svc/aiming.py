@@ -66,7 +66,7 @@ async def aim(
         "goals": [{f"{kind}_id": owner["id"], "target": target}],
     }
     path = "units" if kind == "unit" else "staff"
-    (goal,) = (await api.post(f"/goals/of-{path}", body))["goals"]
+    (goal,) = (await api.post(f"/goals/of-{path}", body))["items"]
     found: Json = goal
     return found
 
@@ -80,5 +80,3 @@ async def progress(
     (item,) = (await api.post(f"{path}{query}", {"ids": [owner["id"]]}))["items"]
     by_metric: dict[str, Json] = {each["metric"]: each for each in item["metrics"]}
     return by_metric[metric]
-
-

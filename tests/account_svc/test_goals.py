@@ -34,16 +34,15 @@ async def test_a12_results_of_every_kind_count_once_and_voided_ones_do_not(
         sold,
         won(seller, now(), amount_minor=250),
         won(seller, now(), amount_minor=999, currency="USD"),
+        lead_voided(lead),
+        deal_voided(sold),
     )
-    before = await progress(api, seller, metric="deal_value")
-    await deliver(api, inbox, lead_voided(lead), deal_voided(sold))
 
     actual = {
         metric: (await progress(api, seller, metric=metric))["actual"]
         for metric in ("leads_accepted", "posts_published", "deals_won", "deal_value")
     }
 
-    assert before["actual"] == 350
     assert actual == {
         "leads_accepted": 1,
         "posts_published": 1,
@@ -206,9 +205,9 @@ SET = """mutation($input: SetStaffGoalsInput!) { setStaffGoals(input: $input) {
   ... on Problem { code path } } }"""
 READ = """query($unit: ID!, $period: String) { unit(id: $unit) {
   goalProgress(period: $period) { metric target actual below { goals target gap } }
-  children { nodes { id goalProgress(period: $period) { metric target actual elapsed
+  children(first: 5) { nodes { id goalProgress(period: $period) { metric target actual elapsed
     forecast { value method days refusal } } } } }
-  goals { nodes { target staff { id } isCurrent } } }"""
+  goals(first: 5) { nodes { target staff { id } isCurrent } } }"""
 
 
 async def test_a12_goals_are_set_and_read_down_the_tree_through_the_gateway(

@@ -58,9 +58,7 @@ def foresee(
     in_period = coming[skip:]
     if skip == 0 and in_period:
         in_period[0] = max(in_period[0] - today, 0.0)
-    return Forecast(
-        reached + round(sum(in_period)), method, days, _backtest(series, first_weekday)
-    )
+    return Forecast(reached + round(sum(in_period)), method, days, _backtest(series, first_weekday))
 
 
 def _continue(series: Sequence[int], first_weekday: int, ahead: int) -> tuple[Method, list[float]]:
@@ -69,9 +67,7 @@ def _continue(series: Sequence[int], first_weekday: int, ahead: int) -> tuple[Me
         return Method.MEAN_RATE, [sum(last) / len(last)] * ahead
     logs = [log1p(value) for value in series]
     effects = _weekday_effects(logs, first_weekday)
-    adjusted = [
-        value - effects[(first_weekday + day) % 7] for day, value in enumerate(logs)
-    ]
+    adjusted = [value - effects[(first_weekday + day) % 7] for day, value in enumerate(logs)]
     level, trend = sum(adjusted[:7]) / 7, 0.0
     fitted = []
     for value in adjusted:

@@ -128,7 +128,9 @@ def _forecast(
     if end <= today:
         return Forecast(actual, Method.FINAL, (end - start).days, None)
     window = today - WINDOW_DAYS * _DAY
-    first = min((day for day, value in days.items() if value and window <= day < today), default=today)
+    first = min(
+        (day for day, value in days.items() if value and window <= day < today), default=today
+    )
     series: Sequence[int] = [
         days.get(first + step * _DAY, 0) for step in range((today - first).days)
     ]

@@ -123,9 +123,7 @@ async def visible_owners(
         conditions.add("s.departed_at is null")
         select_ids = "select s.id from staff s"
     conditions.add(f"{conditions.alias}.id = any(?::uuid[])", list(owner_ids))
-    rows = await connection.fetch(
-        f"{select_ids} where {conditions.sql}", *conditions.arguments
-    )
+    rows = await connection.fetch(f"{select_ids} where {conditions.sql}", *conditions.arguments)
     return {row["id"] for row in rows}
 
 

@@ -113,7 +113,7 @@ async def _goals(session: AsyncSession, principal: Principal, ids: list[UUID]) -
     conditions = repository.visible_goals(principal.brand_id, principal.extent)
     connection = await driver_of(session)
     rows = await fetch_by_ids(connection, repository.SELECT_GOAL, conditions, ids)
-    return {"goals": [goal_json(row) for row in sorted(rows, key=lambda row: ids.index(row["id"]))]}
+    return {"items": [goal_json(row) for row in sorted(rows, key=lambda row: ids.index(row["id"]))]}
 
 
 @reads.post("/goal-progress/by-units", response_model=Batch[UnitProgressOut])

@@ -63,7 +63,7 @@ class GoalOut(BaseModel):
 
 
 class GoalsOut(BaseModel):
-    goals: list[GoalOut]
+    items: list[GoalOut]
 
 
 class ForecastOut(BaseModel):

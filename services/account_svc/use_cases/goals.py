@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -73,7 +74,7 @@ async def set_goals(
     versions = await repository.last_versions(
         session, brand_id, owner, list(targets), period, metric
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": uuid7(),
             "brand_id": brand_id,

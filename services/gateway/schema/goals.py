@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 import strawberry
 
-from gateway.context import Info
+from gateway.context import Info, prefetch
 from gateway.relations import to_one
 from gateway.rows import Kind, resource
 from gateway.schema.accounts import Staff, Unit
@@ -34,7 +34,12 @@ class Goal(Node):
 
 @resource
 class GoalsSet:
-    goals: list[Goal]
+    items: strawberry.Private[list[Goal]]
+
+    @described("In the order of the input.")
+    async def goals(self, info: Info) -> list[Goal]:
+        await prefetch(info, self.items)
+        return self.items
 
 
 GOALS = Kind("goal", Goal, Service.ACCOUNT, "/goals")
