@@ -264,6 +264,10 @@ DEEP = {
     "rights": """query($staff: ID!) { staffMember(id: $staff) { rights {
       right isHeld expiresAt
       denial { code message courses { courseId code name cause expiredAt } } } } }""",
+    "goals": """query($unit: ID!, $staff: ID!) {
+      unit(id: $unit) { name goalProgress { metric target actual elapsed reached expected
+        forecast { value method days backtestPercent refusal } below { goals target gap } } }
+      staffMember(id: $staff) { code goalProgress { target actual } } }""",
 }
 """What lies deeper than may be asked for with the whole of a row; variables are kinds of ids."""
 

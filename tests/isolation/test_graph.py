@@ -19,7 +19,7 @@ OF_STREAMS = {
     f"LeadChange.{name}" for name in ("id", "type", "occurredAt", "lead", "staff", "unit")
 }
 """Asked for in test_streams.py."""
-VARIABLES = ("lead", "contact", "post", "acct", "staff")
+VARIABLES = ("lead", "contact", "post", "acct", "staff", "unit")
 
 
 async def ask_everything(world: World, sides: Sides, what: str, *kinds: str) -> GraphAsker:
