@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 __all__ = [
     "AccountId",
     "ApiKeyId",
+    "AppealId",
     "AssessmentId",
     "AssetId",
     "AttemptId",
@@ -41,6 +42,7 @@ __all__ = [
     "PolicyId",
     "PostId",
     "ReceiptId",
+    "ReviewId",
     "RuleId",
     "StaffId",
     "TemplateId",
@@ -113,6 +115,8 @@ OffRosterId = Annotated[UUID, *_typed_id("offroster")]
 PolicyId = Annotated[UUID, *_typed_id("policy")]
 RuleId = Annotated[UUID, *_typed_id("rule")]
 EntryId = Annotated[UUID, *_typed_id("entry")]
+ReviewId = Annotated[UUID, *_typed_id("review")]
+AppealId = Annotated[UUID, *_typed_id("appeal")]
 CourseId = Annotated[UUID, *_typed_id("course")]
 AttemptId = Annotated[UUID, *_typed_id("attempt")]
 CertificateId = Annotated[UUID, *_typed_id("cert")]

@@ -18,9 +18,11 @@ from account_svc.routes import (
     layouts,
     off_roster,
     org,
+    pairs,
     personas,
     policies,
     race,
+    reviews,
     rights,
     staff,
     talent,
@@ -56,8 +58,9 @@ def create_app(settings: Settings) -> FastAPI:
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
     people = (org, staff, training, rights, talent)
-    matrix = (accounts, personas, policies, layouts, off_roster, fit)
-    for part in (*people, *matrix, imports, incentives, race, goals, api_keys):
+    matrix = (accounts, personas, pairs, policies, layouts, off_roster, fit)
+    earning = (incentives, race, reviews, goals)
+    for part in (*people, *matrix, *earning, imports, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))

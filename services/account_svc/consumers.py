@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.models import Trigger
+from account_svc.models import Origin, Trigger
 from account_svc.use_cases import goals, incentives
 from shared.consumer import Handler
 from shared.events import Event, Received
@@ -36,7 +36,13 @@ async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepte
             "grade": event.grade or "",
             "from_post": int(event.post_id is not None),
             "from_campaign": int(event.campaign_id is not None),
+            "self_entered": int(event.entered_by == event.staff_id),
         },
+        origin=Origin(
+            lead_id=event.lead_id,
+            contact_id=event.contact_id,
+            is_self_entered=event.entered_by == event.staff_id,
+        ),
     )
 
 
@@ -76,6 +82,7 @@ async def on_deal_won(session: AsyncSession, received: Received[DealWon]) -> Non
             "from_post": int(event.post_id is not None),
             "from_campaign": int(event.campaign_id is not None),
         },
+        origin=Origin(lead_id=event.lead_id, contact_id=event.contact_id),
     )
 
 
@@ -113,6 +120,7 @@ async def on_post_published(session: AsyncSession, received: Received[PostPublis
                 "platform": event.platform.value,
                 "in_campaign": int(event.campaign_id is not None),
             },
+            origin=Origin(),
         )
 
 

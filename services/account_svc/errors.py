@@ -213,3 +213,59 @@ class RaceIsOver(Invalid):
     """Rules for a month that is over would change who has won."""
 
     code = "race_is_over"
+
+
+class EntryNotFound(NotFound):
+    code = "entry_not_found"
+
+
+class NotAReward(Invalid):
+    """A counter-entry is not reviewed: the entry that paid the cause is."""
+
+    code = "not_a_reward"
+
+
+class OwnReward(Forbidden):
+    """Nobody rules on what they earned themselves."""
+
+    code = "own_reward"
+
+
+class SameReviewer(Forbidden):
+    """An appeal is decided by somebody other than who took the reward back."""
+
+    code = "same_reviewer"
+
+
+class AlreadyTakenBack(Conflict):
+    code = "already_taken_back"
+
+
+class NotTakenBack(Conflict):
+    """No review has taken the reward back: there is nothing to appeal against."""
+
+    code = "not_taken_back"
+
+
+class CauseVoided(Conflict):
+    """The lead or deal itself was voided, where it is kept: what it earned cannot come back."""
+
+    code = "cause_voided"
+
+
+class AppealTooLate(Conflict):
+    code = "appeal_too_late"
+
+
+class AppealMade(Conflict):
+    """There is one appeal against each review."""
+
+    code = "appeal_made"
+
+
+class AppealNotFound(NotFound):
+    code = "appeal_not_found"
+
+
+class AppealClosed(Conflict):
+    code = "appeal_closed"

@@ -251,6 +251,20 @@ class PlatformStatusNoted(AccountEvent):
     valid_to: datetime | None = None
 
 
+class AccountPairChecked(AccountEvent):
+    """The account and its seller's private one are found to be, or not to be, one persona.
+
+    While the pair has failed, nobody is led from the public account to the private one.
+    """
+
+    type: ClassVar[str] = "kos.account.pair_checked.v1"
+    private_account_id: AccountId
+    persona_id: PersonaId
+    state: str
+    """`passed`, `failed` or `unchecked`."""
+    score_percent: int | None
+
+
 class IncentiveEvent(Event):
     topic: ClassVar[str] = "kos.incentive"
     subject_prefix: ClassVar[str] = "entry"

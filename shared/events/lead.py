@@ -99,6 +99,8 @@ class LeadAccepted(LeadEvent):
     accepted_at: datetime
     score: int | None = None
     grade: str | None = None
+    entered_by: StaffId | None = None
+    """The seller who typed the lead in, if one did."""
 
 
 class LeadDeclined(LeadEvent):

@@ -33,11 +33,13 @@ def accepted(
     *,
     grade: str | None = None,
     score: int | None = None,
+    contact_id: UUID | None = None,
+    entered_by: Json | None = None,
 ) -> LeadAccepted:
     return LeadAccepted(
         lead_id=lead_id or uuid7(),
         offer_id=uuid7(),
-        contact_id=uuid7(),
+        contact_id=contact_id or uuid7(),
         staff_id=uuid_of(seller["id"]),
         unit_id=uuid_of(seller["unit_id"]),
         account_id=None,
@@ -46,6 +48,7 @@ def accepted(
         accepted_at=at,
         score=score,
         grade=grade,
+        entered_by=entered_by and uuid_of(entered_by["id"]),
     )
 
 
@@ -61,10 +64,12 @@ def lead_voided(lead_id: UUID) -> LeadVoided:
     )
 
 
-def deal(seller: Json, deal_id: UUID, *, amount_minor: int = 1_999_900) -> dict[str, Any]:
+def deal(
+    seller: Json, deal_id: UUID, *, amount_minor: int = 1_999_900, lead_id: UUID | None = None
+) -> dict[str, Any]:
     return {
         "deal_id": deal_id,
-        "lead_id": uuid7(),
+        "lead_id": lead_id or uuid7(),
         "contact_id": uuid7(),
         "staff_id": uuid_of(seller["id"]),
         "unit_id": uuid_of(seller["unit_id"]),
@@ -81,12 +86,12 @@ def envelope(brand_id: UUID, event: Event, version: int = 1) -> Envelope:
     return of_headers(sent["headers"], key=sent["key"], topic=sent["topic"], payload=event.data())
 
 
-async def deliver(api: Api, inbox: Inbox, *events: Event) -> list[Envelope]:
+async def deliver(api: Api, inbox: Inbox, *events: Event, first_version: int = 1) -> list[Envelope]:
     """Each event twice, as one aggregate's next version."""
     versions: dict[str, int] = {}
     sent = []
     for event in events:
-        versions[event.subject] = versions.get(event.subject, 0) + 1
+        versions[event.subject] = versions.get(event.subject, first_version - 1) + 1
         sent.append(envelope(api.brand_id, event, versions[event.subject]))
     for one in sent:
         await inbox.take([one])

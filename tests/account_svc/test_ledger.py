@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -354,6 +355,14 @@ async def test_a11_a_ledger_that_is_made_again_is_the_same_to_the_byte(
         lead_voided(lead_ids[2]),
         DealVoided(**won, reason="refunded"),
     )
+    for cause in lead_ids[:2]:
+        entry_id = await _entry_of(api, cause)
+        await api.post(f"/ledger/{entry_id}/review", {"outcome": "taken_back", "reason": "刷单"})
+    appeal = await api.post(f"/ledger/{entry_id}/appeal", {"reason": "真实客户"})
+    await api.acting(Role.COMPLIANCE).post(
+        f"/appeals/{appeal['id']}/decide", {"outcome": "granted", "reason": "属实"}
+    )
+    sent += await deliver(api, inbox, lead_voided(lead_ids[1]), first_version=2)
     engine = create_engine(account_database.owner)
     owner = create_sessions(engine)
     before = await _bytes(owner, api)
@@ -366,8 +375,12 @@ async def test_a11_a_ledger_that_is_made_again_is_the_same_to_the_byte(
     await again.take(sorted(sent, key=lambda one: (one.key[::-1], one.version)))
 
     assert await _bytes(owner, api) == before
-    assert len(before) == 7
+    assert len(before) == 11
     await engine.dispose()
+
+
+async def _entry_of(api: Api, lead_id: UUID) -> str:
+    return next(str(e["id"]) for e in await ledger(api) if e["cause"] == typed("lead", lead_id))
 
 
 async def _bytes(owner: Sessions, api: Api) -> list[str]:

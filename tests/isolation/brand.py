@@ -24,6 +24,8 @@ KINDS: dict[str, tuple[Service, str]] = {
     "goal": ("account", "goal"),
     "rule": ("account", "incentive_rule"),
     "entry": ("account", "ledger_entry"),
+    "review": ("account", "review"),
+    "appeal": ("account", "appeal"),
     "apikey": ("account", "api_key"),
     "asset": ("content", "asset"),
     "tmpl": ("content", "template"),
@@ -77,6 +79,8 @@ class Brand:
     """Typed ids of every kind."""
     at: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     """By the word of a store: the ids of what belongs to it, by kind."""
+    taken: dict[str, str] = field(default_factory=dict)
+    """The entry that was taken back and not appealed against, by the word of the store."""
     offered: dict[str, str] = field(default_factory=dict)
     """The lead that waits for its seller's answer, by the word of the store."""
     parked: dict[str, tuple[str, str]] = field(default_factory=dict)

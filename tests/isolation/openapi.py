@@ -339,6 +339,9 @@ SPECIAL: dict[str, Any] = {
         }
         for verb in ("adopt", "reject")
     },
+    "account POST /ledger/{entry_id}/appeal": {
+        "parameters": lambda brand: {"entry_id": brand.taken[brand.east.word]}
+    },
     "account POST /policies": {"body": lambda _: {"fact": "posts_per_day", "number": 5}},
     "account GET /policies/holding/{platform}/{fact}": {
         "parameters": lambda _: {"platform": "xiaohongshu", "fact": "posts_per_day"}

@@ -23,6 +23,7 @@ from shared.clock import now
 from shared.envelope import Envelope
 from shared.ids import typed, uuid7
 from tests.isolation.brand import KINDS, Brand, Store, uuid_of
+from tests.isolation.judging import judge
 from tests.isolation.words import with_plain
 from tests.isolation.world import DISPATCH, PLAN, World
 
@@ -39,6 +40,7 @@ async def plant(world: World, seed: str) -> Brand:
     await planter.organize()
     await planter.publish()
     await planter.sell()
+    await judge(planter)
     await planter.park()
     return await planter.finish()
 
@@ -91,6 +93,7 @@ class Planter:
                 "tone": canary,
                 "taboo_words": [canary],
                 "interests": [canary],
+                "name_pattern": canary,
             },
         )
         for rule in (
@@ -408,7 +411,7 @@ class Planter:
         await self.world.settle(brand.id)
 
     async def receive(self, connection: Json, secret: str, store: Store) -> None:
-        """A lead by hook and two by API, all of the store."""
+        """A lead by hook, and two that the store's seller types in."""
         word = self.text(store.word)
         data = {
             "name": self.text(f"lead-{store.word}"),
@@ -438,7 +441,8 @@ class Planter:
         await self.push(connection, secret, json.dumps(body, ensure_ascii=False))
         for number in (1, 2):
             told = {"lead_id": f"api-{word}-{number}", **data, "phone": self.phone()}
-            await self.post("lead", "/leads", told)
+            seller = self.brand.acting(Role.KOS, store=store)
+            await self.post("lead", "/leads", told, by=seller)
 
     async def receive_nonsense(self, connection: Json, secret: str) -> None:
         """Signed well, but no lead: it lies in quarantine and says why."""
@@ -467,7 +471,7 @@ class Planter:
         reason = {"reason": self.text(store.word)}
         await self.post("lead", f"/leads/{declined}/decline", reason, by=seller)
         await self.post("lead", f"/leads/{taken}/accept", {}, by=seller)
-        for amount in (100_00, 200_00):
+        for amount in (300_00, 100_00, 200_00):
             won = {"lead_id": taken, "amount_minor": amount}
             deal = await self.post("lead", "/deals", won, by=seller)
         await self.post("lead", f"/deals/{deal['id']}/void", reason)
@@ -525,6 +529,8 @@ class Planter:
         unit, account = uuid_of(store.unit), [uuid_of(each) for each in store.accounts]
         places: tuple[tuple[Service, str, str, str], ...] = (
             ("account", "entry", "ledger_entry", "unit_id = $1"),
+            ("account", "review", "review", "unit_id = $1"),
+            ("account", "appeal", "appeal", "unit_id = $1"),
             ("account", "attempt", "exam_attempt", f"staff_id in ({_SELLERS})"),
             ("account", "cert", "certificate", f"staff_id in ({_SELLERS})"),
             ("account", "offroster", "off_roster_account", "unit_id = $1"),

@@ -52,6 +52,9 @@ PREFIXES = {
     "Goal": "goal",
     "IncentiveRule": "rule",
     "LedgerEntry": "entry",
+    "Review": "review",
+    "Appeal": "appeal",
+    "AccountProfile": "acct",
     "ApiKey": "apikey",
     "Asset": "asset",
     "Template": "tmpl",
@@ -85,12 +88,15 @@ _BY_NAME = {
     "leadId": "lead",
     "contactId": "contact",
     "endpointId": "endpoint",
+    "entryId": "entry",
 }
 _ID_OF = {
     "scheduleDraft": "draft",
     "replayWebhooks": "endpoint",
     "startExam": "course",
     "reopenExam": "course",
+    "reviewEntry": "entry",
+    "appealEntry": "entry",
 }
 """Mutations whose `id` is not of what they answer with."""
 PAGE = 3
@@ -416,6 +422,7 @@ GIVEN: dict[str, Any] = {
         currency="points",
         formula=f"0 if grade == '{brand.canary}' else 5",
     ),
+    "appealEntry": lambda brand: _input(id=brand.taken[brand.east.word]),
     "setRacePolicy": lambda brand: _input(leagues=[{"code": brand.canary, "name": brand.canary}]),
     "layoutReport": lambda brand: {"layout": brand.canary},
     "layoutSeats": lambda brand: {

@@ -231,7 +231,8 @@ class Brand:
     async def capture(self, **data: Any) -> UUID:
         """A lead with these fields of the generic hook, captured and not yet qualified."""
         async with brand_session(self.sessions, self.id) as session:
-            lead = await capture_lead(session, self.vault, self.id, data, actor="test")
+            principal = Principal(self.id, "test", frozenset({Role.SCRM}))
+            lead = await capture_lead(session, self.vault, principal, data)
             return lead.id
 
     async def lead(self, **data: Any) -> UUID:

@@ -15,6 +15,7 @@ from account_svc.models.base import Base
 from account_svc.models.facts import (
     AccountFacts,
     PersonaFacts,
+    ProfileFacts,
     RuleFacts,
     StaffFacts,
     UnitFacts,
@@ -34,6 +35,7 @@ from account_svc.models.incentive import (
     Currency,
     IncentiveRule,
     LedgerEntry,
+    Origin,
     Trigger,
     VoidedCause,
     entry_id,
@@ -55,6 +57,7 @@ from account_svc.models.platform_status import (
     PlatformStatusNote,
     StatusState,
 )
+from account_svc.models.pair import PairCheck, ProfileObservation
 from account_svc.models.policy import (
     PlatformPolicy,
     PolicyFact,
@@ -69,6 +72,14 @@ from account_svc.models.race import (
     RankedBy,
     Standing,
     StandingChange,
+)
+from account_svc.models.review import (
+    Appeal,
+    AppealStatus,
+    Review,
+    ReviewOutcome,
+    RewardChecks,
+    SuspicionKind,
 )
 from account_svc.models.staff import Staff, StaffStatus, status_at
 from account_svc.models.talent import Skill, SkillAssessment, SkillScore, WantedProfile
@@ -92,6 +103,8 @@ __all__ = [
     "AccountChange",
     "AccountFacts",
     "ApiKey",
+    "Appeal",
+    "AppealStatus",
     "BadFormula",
     "Base",
     "Brand",
@@ -116,6 +129,8 @@ __all__ = [
     "Metric",
     "OffRosterAccount",
     "OffRosterStatus",
+    "Origin",
+    "PairCheck",
     "Persona",
     "PersonaFacts",
     "PersonaKind",
@@ -125,10 +140,15 @@ __all__ = [
     "PolicyFact",
     "PolicyFacts",
     "PolicyRow",
+    "ProfileFacts",
+    "ProfileObservation",
     "RacePolicy",
     "RaceRules",
     "RankedBy",
     "Result",
+    "Review",
+    "ReviewOutcome",
+    "RewardChecks",
     "RightRequirement",
     "RuleFacts",
     "Seat",
@@ -142,6 +162,7 @@ __all__ = [
     "Standing",
     "StandingChange",
     "StatusState",
+    "SuspicionKind",
     "Trigger",
     "Unit",
     "UnitFacts",

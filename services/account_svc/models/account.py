@@ -155,4 +155,6 @@ class Persona(OfBrand, Base):
     tone: Mapped[str]
     taboo_words: Mapped[list[str]]
     interests: Mapped[list[str]]
+    name_pattern: Mapped[str | None]
+    picture_hash: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -94,13 +94,45 @@ class AccountFacts(Facts):
     seat: Seat
 
 
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}|[{}]")
+_PLACEHOLDERS = ("{persona}", "{store}", "{city}")
+PictureHash = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+"""64 bits of a perceptual hash (pHash), so that a picture is known again after a platform has
+scaled it."""
+
+
 class PersonaFacts(Facts):
     kind: PersonaKind
     name: Name
+    name_pattern: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """What its accounts are called, such as `{persona}·{store}`."""
+    picture_hash: PictureHash | None = None
     bio: Annotated[str, Field(max_length=2_000)] = ""
     tone: Annotated[str, Field(max_length=500)] = ""
     taboo_words: Words = []
     interests: Words = []
+
+    @field_validator("name_pattern")
+    @classmethod
+    def _placeholders_are_known(cls, pattern: str | None) -> str | None:
+        for found in _PLACEHOLDER.findall(pattern or ""):
+            if found not in _PLACEHOLDERS:
+                raise ValueError(f"only {', '.join(_PLACEHOLDERS)} stand in braces")
+        return pattern
+
+
+class ProfileFacts(Facts):
+    """An account as somebody, or a connector, saw it; what was not looked at is left out."""
+
+    name: Name
+    bio: Annotated[str, Field(max_length=2_000)] | None = None
+    picture_hash: PictureHash | None = None
+    store: Name | None = None
+    """The store that the profile names."""
+    tone_score: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How well its posts keep the persona's tone."""
+    interests: Words | None = None
+    """Of its fans, as the platform tells them."""
 
 
 class RuleFacts(Facts):

@@ -77,6 +77,7 @@ VARIABLES: dict[Trigger, dict[str, tuple[int | str, ...]]] = {
         "grade": ("", "A", "B", "C", "D"),
         "from_post": (0, 1),
         "from_campaign": (0, 1),
+        "self_entered": (0, 1),
     },
     Trigger.DEAL_WON: {
         "amount": (0, 1, 99, 1_999_900, 10**11),

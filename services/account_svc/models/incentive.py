@@ -1,6 +1,7 @@
 """Incentive rules, the ledger they fill, and the stores' monthly race."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -50,7 +51,8 @@ class IncentiveRule(OfBrand, Base):
 
 
 class LedgerEntry(OfBrand, Aggregate, Base):
-    """Append-only: an entry pays a cause once, a counter-entry (`reverses_id`) takes it back."""
+    """Append-only: an entry pays a cause once, a counter-entry (`reverses_id`) takes it back, and
+    one to that gives it back again."""
 
     __tablename__ = "ledger_entry"
     __table_args__ = (
@@ -72,6 +74,13 @@ class LedgerEntry(OfBrand, Aggregate, Base):
         Index("ix_ledger_entry_staff_id", "staff_id", "id"),
         Index("ix_ledger_entry_unit_id", "unit_id", "id"),
         Index("ix_ledger_entry_earned_at", "brand_id", "trigger", "earned_at"),
+        Index(
+            "ix_ledger_entry_counters",
+            "brand_id",
+            "trigger",
+            "cause",
+            postgresql_where=text("reverses_id is not null"),
+        ),
     )
 
     staff_id: Mapped[UUID]
@@ -87,6 +96,19 @@ class LedgerEntry(OfBrand, Aggregate, Base):
     currency: Mapped[str]
     earned_at: Mapped[datetime]
     reverses_id: Mapped[UUID | None]
+    lead_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    is_self_entered: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a cause came from: the entry keeps it, and fraud checks compare it."""
+
+    lead_id: UUID | None = None
+    contact_id: UUID | None = None
+    is_self_entered: bool = False
+    """The seller who is paid for the lead also typed it in."""
 
 
 class VoidedCause(Base):
@@ -114,11 +136,12 @@ def fixed_reward(
     return amount + deal_minor * rate_bp // divisor
 
 
-def entry_id(
-    brand_id: UUID, trigger: Trigger, cause: str, at: datetime, *, is_counter: bool
-) -> UUID:
-    """A UUIDv7 that follows from what the entry is for: replaying the events makes it again."""
-    name = f"{brand_id}/{trigger}/{cause}/{'counter' if is_counter else 'pay'}"
+def entry_id(brand_id: UUID, trigger: Trigger, cause: str, at: datetime, step: str) -> UUID:
+    """A UUIDv7 that follows from what the entry is for: replaying the events makes it again.
+
+    `step` is `pay`, `counter`, or the review that took the reward back or gave it back.
+    """
+    name = f"{brand_id}/{trigger}/{cause}/{step}"
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:10])
     milliseconds = int(at.timestamp() * 1000)
     random_a, random_b = digest >> 68, digest & (2**62 - 1)

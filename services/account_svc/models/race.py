@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from account_svc.models.base import Base
 from account_svc.models.facts import Code, Facts, Name
+from account_svc.models.review import RewardChecks
 
 
 class RankedBy(StrEnum):
@@ -41,6 +42,8 @@ class RaceRules(Facts):
     """Points added to both months before they are compared: from 1 to 5 is no fivefold month."""
     max_voided_percent: Annotated[int, Field(ge=0, le=100)] = 100
     """Quality gate: with a larger part of its leads voided, a store ranks behind all others."""
+    checks: RewardChecks = Field(default_factory=RewardChecks)
+    """From where on what was earned is worth a look."""
 
     @field_validator("leagues")
     @classmethod

@@ -24,7 +24,8 @@ SELECT_CHANGE = """select c.id, c.account_id, c.from_status, c.to_status, c.staf
 _STATUS_NOTES = """select n.account_id, n.platform_status, n.is_held, n.valid_from, n.valid_to,
     n.reference, n.noted_by, n.noted_at from platform_status_note n
     where n.brand_id = $1 and n.account_id = any($2::uuid[]) order by n.id desc"""
-SELECT_PERSONA = """select p.id, p.kind, p.name, p.bio, p.tone, p.taboo_words, p.interests
+SELECT_PERSONA = """select p.id, p.kind, p.name, p.bio, p.tone, p.taboo_words, p.interests,
+    p.name_pattern, p.picture_hash
     from persona p"""
 
 

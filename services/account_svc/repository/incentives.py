@@ -30,9 +30,10 @@ SELECT_ENTRY = """select e.id, e.staff_id, e.unit_id, e.rule_id, e.rule_version,
 _NET = """
     net as (
         select e.id, e.staff_id, e.trigger, e.currency, e.earned_at, e.amount,
-            coalesce(-c.amount, 0) as taken_back
+            coalesce((select -sum(c.amount) from ledger_entry c where c.brand_id = e.brand_id
+                and c.trigger = e.trigger and c.cause = e.cause and c.reverses_id is not null
+            ), 0) as taken_back
         from ledger_entry e
-        left join ledger_entry c on c.brand_id = e.brand_id and c.reverses_id = e.id
         where e.brand_id = $1 and e.reverses_id is null
             and e.earned_at >= $2 and e.earned_at < $3)"""
 # A budget is used up in the order of earning. What is taken back makes room for what came later.
@@ -77,7 +78,9 @@ _TERMS = text("""
             where home.brand_id = :brand and home.id = :unit and above.kind = 'store'
             order by step desc limit 1) as store_id,
         (select v.voided_at from voided_cause v where v.brand_id = :brand
-            and v.trigger = :trigger and v.cause = :cause) as voided_at
+            and v.trigger = :trigger and v.cause = :cause) as voided_at,
+        exists (select from review w where w.brand_id = :brand
+            and w.trigger = :trigger and w.cause = :cause) as is_reviewed
     from incentive_rule r
     where r.brand_id = :brand and r.trigger = :trigger and r.valid_from <= :at
     order by r.version desc limit 1""").bindparams(
@@ -86,9 +89,11 @@ _TERMS = text("""
 _INSERT = text("""
     with entry as (
         insert into ledger_entry (brand_id, id, staff_id, unit_id, store_id, rule_id,
-            rule_version, trigger, cause, amount, currency, earned_at, reverses_id, version)
+            rule_version, trigger, cause, amount, currency, earned_at, reverses_id, version,
+            lead_id, contact_id, is_self_entered)
         values (:brand_id, :id, :staff_id, :unit_id, :store_id, :rule_id, :rule_version,
-            :trigger, :cause, :amount, :currency, :earned_at, :reverses_id, :version)
+            :trigger, :cause, :amount, :currency, :earned_at, :reverses_id, :version,
+            :lead_id, :contact_id, :is_self_entered)
         on conflict do nothing returning brand_id, store_id),
     change as (
         insert into standing_change
@@ -98,7 +103,17 @@ _INSERT = text("""
     select exists (select from entry)""").bindparams(
     *(
         bindparam(name, type_=Uuid())
-        for name in ("brand_id", "id", "staff_id", "unit_id", "store_id", "rule_id", "reverses_id")
+        for name in (
+            "brand_id",
+            "id",
+            "staff_id",
+            "unit_id",
+            "store_id",
+            "rule_id",
+            "reverses_id",
+            "lead_id",
+            "contact_id",
+        )
     )
 )
 
@@ -116,6 +131,8 @@ class Terms:
     store_id: UUID | None
     """The store that the unit is or belongs to."""
     voided_at: datetime | None
+    is_reviewed: bool
+    """Somebody ruled on the cause before: the ledger is being made again."""
 
 
 async def lock_rules(session: AsyncSession, brand_id: UUID) -> None:
@@ -158,6 +175,15 @@ async def find_terms(
         currency=row.currency,
         store_id=row.store_id,
         voided_at=row.voided_at,
+        is_reviewed=row.is_reviewed,
+    )
+
+
+async def lock_cause(session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str) -> None:
+    """Nobody else takes the cause's reward back or gives it back until the transaction ends."""
+    await session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:cause, 0))"),
+        {"cause": f"cause/{brand_id}/{trigger}/{cause}"},
     )
 
 
@@ -170,18 +196,25 @@ async def insert_entry(
     return bool(inserted)
 
 
-async def find_entry(
+async def list_entries_of(
     session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str
-) -> LedgerEntry | None:
-    entry: LedgerEntry | None = await session.scalar(
+) -> list[LedgerEntry]:
+    """What the cause earned, then what took it back, what gave it back, and so on.
+
+    Of an odd number of entries the reward stands; of an even number it is taken back.
+    """
+    rows = await session.scalars(
         select(LedgerEntry).where(
             LedgerEntry.brand_id == brand_id,
             LedgerEntry.trigger == trigger,
             LedgerEntry.cause == cause,
-            LedgerEntry.reverses_id.is_(None),
         )
     )
-    return entry
+    by_reversed = {entry.reverses_id: entry for entry in rows}
+    found: list[LedgerEntry] = []
+    while (entry := by_reversed.get(found[-1].id if found else None)) is not None:
+        found.append(entry)
+    return found
 
 
 async def note_void(
@@ -192,6 +225,14 @@ async def note_void(
         .values(brand_id=brand_id, trigger=trigger, cause=cause, voided_at=at)
         .on_conflict_do_nothing()
     )
+
+
+async def find_void(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str
+) -> datetime | None:
+    """When the lead or deal itself was voided."""
+    found = await session.get(VoidedCause, (brand_id, trigger, cause))
+    return None if found is None else found.voided_at
 
 
 async def fetch_statement(

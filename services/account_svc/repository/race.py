@@ -94,6 +94,17 @@ async def fetch_policy(
     return row["version"], RaceRules.model_validate_json(row["rules"])
 
 
+async def find_rules(session: AsyncSession, brand_id: UUID, period: str) -> RaceRules:
+    """The rules of a month."""
+    rules = await session.scalar(
+        select(RacePolicy.rules)
+        .where(RacePolicy.brand_id == brand_id, RacePolicy.from_period <= period)
+        .order_by(RacePolicy.version.desc())
+        .limit(1)
+    )
+    return RaceRules() if rules is None else RaceRules.model_validate(rules)
+
+
 async def brands_to_fold(session: AsyncSession) -> Sequence[UUID]:
     """Brands whose standings lag behind their ledger; by the worker's role, in no brand."""
     return (await session.scalars(select(StandingChange.brand_id).distinct())).all()

@@ -112,6 +112,8 @@ class PersonaOut(BaseModel):
     tone: str
     taboo_words: list[str]
     interests: list[str]
+    name_pattern: str | None
+    picture_hash: str | None
 
 
 def account_json(row: asyncpg.Record) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from account_svc.models.platform_status import GIVEN_BY
 from account_svc.repository import accounts as repository
 from account_svc.repository import org, staff
 from account_svc.repository.constraints import refusing
+from account_svc.use_cases import pairs
 from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
@@ -147,6 +148,7 @@ async def hand_over(
         account,
         AccountHandedOver(account_id=account.id, staff_id=taker.id, unit_id=taker.unit_id),
     )
+    await pairs.check(session, account)
     return account
 
 
@@ -163,6 +165,7 @@ async def pair(
         account,
         AccountPaired(account_id=account.id, persona_id=persona.id, persona_kind=persona.kind),
     )
+    await pairs.check(session, account)
     _note(session, principal, "account.pair", account, persona=typed("persona", persona.id))
     return account
 

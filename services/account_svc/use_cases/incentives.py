@@ -5,7 +5,8 @@ in which facts of different aggregates arrive: a cause that is voided before it 
 and countered when it comes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,8 @@ from account_svc.models import (
     BadFormula,
     IncentiveRule,
     LedgerEntry,
+    Origin,
+    ReviewOutcome,
     RuleFacts,
     Trigger,
     entry_id,
@@ -26,6 +29,7 @@ from account_svc.models import (
     work_out,
 )
 from account_svc.repository import incentives as repository
+from account_svc.repository import reviews
 from account_svc.repository.incentives import Terms
 from shared import audit, outbox
 from shared.access import Principal
@@ -76,6 +80,7 @@ async def reward(
     unit_id: UUID,
     earned_at: datetime,
     facts: Mapping[str, int | str],
+    origin: Origin,
 ) -> None:
     """Pay the seller for the cause, once, by the version of the rule that was valid then.
 
@@ -87,7 +92,7 @@ async def reward(
     if terms is None:
         return
     values: dict[str, Any] = {
-        "id": entry_id(brand_id, trigger, cause, earned_at, is_counter=False),
+        "id": entry_id(brand_id, trigger, cause, earned_at, "pay"),
         "brand_id": brand_id,
         "staff_id": staff_id,
         "unit_id": unit_id,
@@ -101,23 +106,67 @@ async def reward(
         "earned_at": earned_at,
         "reverses_id": None,
         "version": 1,
+        **asdict(origin),
     }
-    if not await repository.insert_entry(session, values, _change(values, earned_at)):
+    if not await repository.insert_entry(session, values, _change(values, earned_at, places=1)):
         return
     posted = IncentivePosted(entry_id=values["id"], **values)
     await outbox.add_many(session, brand_id, [(posted, 1)])
-    if terms.voided_at is not None:
-        await _counter(session, LedgerEntry(**values), terms.voided_at)
+    entries = [LedgerEntry(**values)]
+    if terms.is_reviewed:
+        for review in await reviews.list_of_cause(session, brand_id, trigger, cause):
+            if review.outcome is not ReviewOutcome.CLEARED:
+                await reverse(session, entries, at=review.decided_at, step=review.step)
+    if terms.voided_at is not None and is_standing(entries):
+        await reverse(session, entries, at=terms.voided_at)
 
 
 async def take_back(
     session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str, *, voided_at: datetime
 ) -> None:
     """Counter what the cause earned; the month in which it was earned loses it."""
+    await repository.lock_cause(session, brand_id, trigger, cause)
     await repository.note_void(session, brand_id, trigger, cause, voided_at)
-    entry = await repository.find_entry(session, brand_id, trigger, cause)
-    if entry is not None:
-        await _counter(session, entry, voided_at)
+    entries = await repository.list_entries_of(session, brand_id, trigger, cause)
+    if is_standing(entries):
+        await reverse(session, entries, at=voided_at)
+
+
+def is_standing(entries: Sequence[LedgerEntry]) -> bool:
+    """Whether the reward, given with all that was done to it since, is the seller's now."""
+    return len(entries) % 2 == 1
+
+
+async def reverse(
+    session: AsyncSession, entries: list[LedgerEntry], *, at: datetime, step: str = "counter"
+) -> None:
+    """Add to a cause's entries one that takes its reward back, or gives it back."""
+    first, last = entries[0], entries[-1]
+    values: dict[str, Any] = {
+        "id": entry_id(first.brand_id, Trigger(first.trigger), first.cause, at, step),
+        "brand_id": first.brand_id,
+        "staff_id": first.staff_id,
+        "unit_id": first.unit_id,
+        "store_id": first.store_id,
+        "rule_id": first.rule_id,
+        "rule_version": first.rule_version,
+        "trigger": first.trigger,
+        "cause": first.cause,
+        "amount": -last.amount,
+        "currency": first.currency,
+        "earned_at": at,
+        "reverses_id": last.id,
+        "version": 1,
+        "lead_id": first.lead_id,
+        "contact_id": first.contact_id,
+        "is_self_entered": first.is_self_entered,
+    }
+    entries.append(LedgerEntry(**values))
+    change = _change(values, first.earned_at, places=len(entries))
+    if not await repository.insert_entry(session, values, change):
+        return
+    reversed_ = IncentiveReversed(entry_id=values["id"], **values)
+    await outbox.add_many(session, first.brand_id, [(reversed_, 1)])
 
 
 def _amount(trigger: Trigger, terms: Terms, facts: Mapping[str, int | str]) -> int:
@@ -135,34 +184,10 @@ def _amount(trigger: Trigger, terms: Terms, facts: Mapping[str, int | str]) -> i
         raise Poison(f"version {terms.version} of the rule for {trigger} {problem}") from None
 
 
-async def _counter(session: AsyncSession, entry: LedgerEntry, voided_at: datetime) -> None:
-    values: dict[str, Any] = {
-        "id": entry_id(
-            entry.brand_id, Trigger(entry.trigger), entry.cause, voided_at, is_counter=True
-        ),
-        "brand_id": entry.brand_id,
-        "staff_id": entry.staff_id,
-        "unit_id": entry.unit_id,
-        "store_id": entry.store_id,
-        "rule_id": entry.rule_id,
-        "rule_version": entry.rule_version,
-        "trigger": entry.trigger,
-        "cause": entry.cause,
-        "amount": -entry.amount,
-        "currency": entry.currency,
-        "earned_at": voided_at,
-        "reverses_id": entry.id,
-        "version": 1,
-    }
-    if not await repository.insert_entry(session, values, _change(values, entry.earned_at)):
-        return
-    taken_back = IncentiveReversed(entry_id=values["id"], **values)
-    await outbox.add_many(session, entry.brand_id, [(taken_back, 1)])
-
-
-def _change(values: Mapping[str, Any], earned_at: datetime) -> dict[str, Any]:
-    """What the entry changes in the race of the month in which its cause was earned."""
-    sign = 1 if values["reverses_id"] is None else -1
+def _change(values: Mapping[str, Any], earned_at: datetime, *, places: int) -> dict[str, Any]:
+    """What the entry, the cause's first, second and so on, changes in the race of the month in
+    which its cause was earned."""
+    sign = 1 if places % 2 else -1
     is_lead, is_deal = (
         values["trigger"] == one for one in (Trigger.LEAD_ACCEPTED, Trigger.DEAL_WON)
     )
@@ -171,5 +196,5 @@ def _change(values: Mapping[str, Any], earned_at: datetime) -> dict[str, Any]:
         "points": values["amount"] if values["currency"] == POINTS else 0,
         "accepted_leads": sign * is_lead,
         "deals": sign * is_deal,
-        "voided_leads": int(is_lead and sign < 0),
+        "voided_leads": -sign * is_lead if places > 1 else 0,
     }

@@ -37,9 +37,11 @@ from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
 from gateway.schema.library import ASSETS, TEMPLATES, LibraryMutation, LibraryQuery
 from gateway.schema.live import Subscription
 from gateway.schema.pages import Node
+from gateway.schema.pairs import PairsMutation, PairsQuery
 from gateway.schema.policies import POLICIES, PoliciesMutation, PoliciesQuery
 from gateway.schema.publishing import PublishingMutation, PublishingQuery
 from gateway.schema.race import RaceMutation, RaceQuery
+from gateway.schema.reviews import APPEALS, REVIEWS, ReviewsMutation, ReviewsQuery
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS
 from gateway.schema.talent import ASSESSMENTS, TalentMutation, TalentQuery
@@ -77,6 +79,8 @@ KINDS: dict[str, Kind[Any]] = {
         ENTRIES,
         RULES,
         GOALS,
+        REVIEWS,
+        APPEALS,
         POLICIES,
         LAYOUTS,
         OFF_ROSTER,
@@ -102,8 +106,10 @@ class Query(
     TrainingQuery,
     TalentQuery,
     IncentivesQuery,
+    ReviewsQuery,
     RaceQuery,
     GoalsQuery,
+    PairsQuery,
     PoliciesQuery,
     LayoutsQuery,
     FitQuery,
@@ -135,8 +141,10 @@ class Mutation(
     TrainingMutation,
     TalentMutation,
     IncentivesMutation,
+    ReviewsMutation,
     RaceMutation,
     GoalsMutation,
+    PairsMutation,
     PoliciesMutation,
     LayoutsMutation,
     RoutingMutation,

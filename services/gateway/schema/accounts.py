@@ -109,6 +109,10 @@ class Persona(Node):
     tone: str | None
     taboo_words: list[str]
     interests: list[str]
+    name_pattern: str | None = strawberry.field(
+        description="What its accounts are called: `{persona}`, `{store}`, `{city}` are filled in."
+    )
+    picture_hash: str | None
 
 
 @strawberry.type(description="A step in the life of an account.")
@@ -250,6 +254,8 @@ class AddPersonaInput(Command):
     tone: str | None = None
     taboo_words: list[str] | None = None
     interests: list[str] | None = None
+    name_pattern: str | None = None
+    picture_hash: str | None = None
 
 
 @strawberry.type

@@ -43,6 +43,17 @@ class League:
     min_leads: int = strawberry.field(description="Accepted in the month before.")
 
 
+@strawberry.type(description="From where on what was earned is worth a look.")
+class RewardChecks:
+    burst_entries: int = strawberry.field(
+        description="Of one seller and trigger within the minutes."
+    )
+    burst_minutes: int
+    leads_per_contact: int = strawberry.field(description="Paid without a question.")
+    contact_days: int
+    appeal_days: int = strawberry.field(description="How long a seller may appeal.")
+
+
 @resource
 class RacePolicy:
     version: int = strawberry.field(description="0: the rules of a brand that has set none.")
@@ -54,6 +65,7 @@ class RacePolicy:
         description="Points added to both months before they are compared."
     )
     max_voided_percent: int
+    checks: RewardChecks
 
 
 RacePolicyResult: TypeAlias = Annotated[RacePolicy | Refusal, strawberry.union("RacePolicyResult")]
@@ -68,11 +80,21 @@ class LeagueInput:
 
 
 @strawberry.input
+class RewardChecksInput:
+    burst_entries: int | None = None
+    burst_minutes: int | None = None
+    leads_per_contact: int | None = None
+    contact_days: int | None = None
+    appeal_days: int | None = None
+
+
+@strawberry.input
 class SetRacePolicyInput(Command):
     ranked_by: RankedBy | None = None
     leagues: list[LeagueInput] | None = None
     progress_floor: int | None = None
     max_voided_percent: int | None = None
+    checks: RewardChecksInput | None = None
     from_period: str | None = strawberry.field(
         default=None, description="The first month, as 2026-11; this month if left out."
     )

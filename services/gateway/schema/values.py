@@ -88,10 +88,62 @@ class ForecastMethod(StrEnum):
 
 
 @strawberry.enum
+class SuspicionKind(StrEnum):
+    SELF_MADE = "self_made"
+    BURST = "burst"
+    REPEATED_CONTACT = "repeated_contact"
+    CROSS_DEAL = "cross_deal"
+
+
+@strawberry.enum
+class Ruling(StrEnum):
+    CLEARED = "cleared"
+    TAKEN_BACK = "taken_back"
+
+
+@strawberry.enum
+class ReviewOutcome(StrEnum):
+    CLEARED = "cleared"
+    TAKEN_BACK = "taken_back"
+    RESTORED = "restored"
+
+
+@strawberry.enum
+class AppealOutcome(StrEnum):
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+@strawberry.enum
+class AppealStatus(StrEnum):
+    OPEN = "open"
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+@strawberry.enum
 class RankedBy(StrEnum):
     POINTS = "points"
     POINTS_PER_SELLER = "points_per_seller"
     PROGRESS = "progress"
+
+
+@strawberry.enum
+class DriftField(StrEnum):
+    NAME = "name"
+    PICTURE = "picture"
+    BIO = "bio"
+    STORE = "store"
+    TONE = "tone"
+    TABOO_WORDS = "taboo_words"
+    INTERESTS = "interests"
+
+
+@strawberry.enum
+class DriftState(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    UNCHECKED = "unchecked"
 
 
 @strawberry.enum

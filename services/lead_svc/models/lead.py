@@ -62,6 +62,8 @@ class Lead(Aggregate, Base):
     account_id: Mapped[UUID | None]
     campaign_id: Mapped[UUID | None]
     origin_unit_id: Mapped[UUID | None]
+    entered_by_staff_id: Mapped[UUID | None]
+    """The seller who typed it in; None of what came by hook or from another system."""
     unit_id: Mapped[UUID | None]
     staff_id: Mapped[UUID | None]
     offer_id: Mapped[UUID | None]

@@ -147,9 +147,8 @@ async def capture_lead(
     lead = await capture.capture_lead(
         session,
         request.state.vault,
-        principal.brand_id,
+        principal,
         body.model_dump(mode="json", exclude_none=True),
-        actor=principal.actor,
     )
     return LeadOut.model_validate(lead)
 

@@ -16,6 +16,7 @@ from lead_svc.models import Connection, ConnectionStatus, Lead, Receipt, Receipt
 from lead_svc.models.intake import PAYLOAD
 from lead_svc.repository import leads
 from shared import audit
+from shared.access import Principal
 from shared.clock import now
 from shared.ids import typed, uuid7
 from shared.sealing import Vault, seal
@@ -26,13 +27,13 @@ _KIND = "lead.created"
 
 
 async def capture_lead(
-    session: AsyncSession, vault: Vault, brand_id: UUID, data: dict[str, Any], *, actor: str
+    session: AsyncSession, vault: Vault, principal: Principal, data: dict[str, Any]
 ) -> Lead:
     """Take in a lead with the fields of the generic hook.
 
     The same `lead_id` once more tells more of the same lead; the same fields change nothing.
     """
-    received_at = now()
+    brand_id, received_at = principal.brand_id, now()
     data = {**data, "lead_id": data.get("lead_id") or str(uuid7())}
     content = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
     payload = orjson.dumps({"type": _KIND, "timestamp": received_at.isoformat(), "data": data})
@@ -66,9 +67,11 @@ async def capture_lead(
         await take_in(session, receipt, form)
         await session.flush()  # the lead is read back
     lead = await leads.get_by_source(session, brand_id, connection.id, form.external_lead_id)
+    if lead.receipt_id == receipt.id:
+        lead.entered_by_staff_id = principal.staff_id
     audit.record(
         session,
-        actor=actor,
+        actor=principal.actor,
         action="lead.capture",
         subject=typed("lead", lead.id),
         receipt_id=typed("rcpt", receipt.id),

@@ -254,6 +254,7 @@ async def accept(
             accepted_at=at,
             score=lead.score,
             grade=lead.grade,
+            entered_by=lead.entered_by_staff_id,
         ),
     )
     _audit(session, lead, "lead.accept", actor, offer)

@@ -1,0 +1,154 @@
+"""SQL of suspicions, reviews and appeals."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from account_svc.errors import AppealNotFound, EntryNotFound
+from account_svc.models import (
+    Appeal,
+    AppealStatus,
+    LedgerEntry,
+    Review,
+    RewardChecks,
+    Trigger,
+    period_bounds,
+)
+from account_svc.repository.org import subtree_ids
+from account_svc.repository.reading import SUBTREES, Conditions
+from shared.access import Extent
+
+_Row = TypeVar("_Row", LedgerEntry, Appeal)
+
+SELECT_REVIEW = """select r.id, r.entry_id, r.staff_id, r.unit_id, r.outcome, r.reason,
+    r.decided_by, r.decided_at from review r"""
+SELECT_APPEAL = """select a.id, a.review_id, a.entry_id, a.staff_id, a.unit_id, a.reason,
+    a.opened_by, a.opened_at, a.status, a.decision, a.decided_by, a.decided_at from appeal a"""
+
+# What a month's entries look like beside those of the weeks before, of the same seller and of the
+# same contact. A reward that was taken back or cleared is looked at no more.
+SELECT_SUSPECT = """
+    with standing as (
+        select e.* from ledger_entry e
+        where e.brand_id = $1 and e.reverses_id is null
+            and e.earned_at >= $2::timestamptz - greatest($5::interval, $7::interval)
+            and e.earned_at < $3
+            and not exists (select from ledger_entry c
+                where c.brand_id = e.brand_id and c.reverses_id = e.id)),
+    counted as (
+        select standing.*,
+            count(*) over (partition by staff_id, trigger order by earned_at
+                range between $5::interval preceding and current row) as lately,
+            case when trigger = 'lead_accepted' and contact_id is not null then
+                count(*) over (partition by trigger, contact_id order by earned_at
+                    range between $7::interval preceding and current row) end as contact_leads
+        from standing),
+    looked_at as (
+        select counted.*,
+            max(lately) over (partition by staff_id, trigger order by earned_at
+                range between current row and $5::interval following) as burst,
+            case when trigger = 'deal_won' then (
+                select l.staff_id from ledger_entry l
+                where l.brand_id = counted.brand_id and l.trigger = 'lead_accepted'
+                    and l.lead_id = counted.lead_id and l.reverses_id is null
+                    and l.staff_id <> counted.staff_id limit 1) end as lead_staff_id
+        from counted),
+    suspect as (
+        select brand_id, id, staff_id, unit_id, trigger, cause, amount, currency, earned_at,
+            is_self_entered, lead_staff_id,
+            case when burst >= $4::int then burst end as burst,
+            case when contact_leads > $6::int then contact_leads end as contact_leads
+        from looked_at where earned_at >= $2::timestamptz)
+    select s.* from suspect s"""
+_IS_SUSPECT = """(s.is_self_entered or s.lead_staff_id is not null or s.burst is not null
+    or s.contact_leads is not null)"""
+_NOT_CLEARED = """not exists (select from review w where w.brand_id = s.brand_id
+    and w.trigger = s.trigger and w.cause = s.cause)"""
+
+
+def suspects(
+    brand_id: UUID, extent: Extent, checks: RewardChecks, *, period: str, unit_id: UUID | None
+) -> Conditions:
+    """For SELECT_SUSPECT: a month's entries that the checks find and nobody has ruled on."""
+    conditions = Conditions("s", brand_id)
+    conditions.arguments += [
+        *period_bounds(period),
+        checks.burst_entries,
+        timedelta(minutes=checks.burst_minutes),
+        checks.leads_per_contact,
+        timedelta(days=checks.contact_days),
+    ]
+    conditions.add(_IS_SUSPECT)
+    conditions.add(_NOT_CLEARED)
+    conditions.limit_to(extent)
+    if unit_id is not None:
+        conditions.add(f"s.unit_id in ({SUBTREES})", [unit_id])
+    return conditions
+
+
+def visible_reviews(brand_id: UUID, extent: Extent) -> Conditions:
+    conditions = Conditions("r", brand_id)
+    conditions.limit_to(extent)
+    return conditions
+
+
+def filtered_reviews(brand_id: UUID, extent: Extent, *, entry_id: UUID | None) -> Conditions:
+    conditions = visible_reviews(brand_id, extent)
+    conditions.add_given("r.entry_id = ?", entry_id)
+    return conditions
+
+
+def visible_appeals(brand_id: UUID, extent: Extent) -> Conditions:
+    conditions = Conditions("a", brand_id)
+    conditions.limit_to(extent)
+    return conditions
+
+
+def filtered_appeals(brand_id: UUID, extent: Extent, *, status: AppealStatus | None) -> Conditions:
+    conditions = visible_appeals(brand_id, extent)
+    conditions.add_given("a.status = ?", status)
+    return conditions
+
+
+async def get_entry(
+    session: AsyncSession, brand_id: UUID, extent: Extent, entry_id: UUID
+) -> LedgerEntry:
+    statement = select(LedgerEntry).where(
+        LedgerEntry.brand_id == brand_id, LedgerEntry.id == entry_id
+    )
+    entry = await session.scalar(_within(statement, LedgerEntry, brand_id, extent))
+    if entry is None:
+        raise EntryNotFound("no such entry")
+    return entry
+
+
+async def get_appeal_for_update(
+    session: AsyncSession, brand_id: UUID, extent: Extent, appeal_id: UUID
+) -> Appeal:
+    statement = select(Appeal).where(Appeal.brand_id == brand_id, Appeal.id == appeal_id)
+    appeal = await session.scalar(_within(statement, Appeal, brand_id, extent).with_for_update())
+    if appeal is None:
+        raise AppealNotFound("no such appeal")
+    return appeal
+
+
+async def list_of_cause(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, cause: str
+) -> Sequence[Review]:
+    """In the order in which they were made."""
+    of_cause = (Review.brand_id == brand_id) & (Review.trigger == trigger) & (Review.cause == cause)
+    return (await session.scalars(select(Review).where(of_cause).order_by(Review.number))).all()
+
+
+def _within(
+    statement: Select[_Row], table: type[LedgerEntry | Appeal], brand_id: UUID, extent: Extent
+) -> Select[_Row]:
+    if extent.unit_ids is not None:
+        statement = statement.where(table.unit_id.in_(subtree_ids(brand_id, extent.unit_ids)))
+    if extent.staff_id is not None:
+        statement = statement.where(table.staff_id == extent.staff_id)
+    return statement
