@@ -47,6 +47,8 @@ VERB_PREFIX = {
     "SkillAssessment": "assess",
     "OffRosterAccount": "offroster",
     "IncentiveRule": "rule",
+    "LedgerEntry": "entry",
+    "Appeal": "appeal",
     "Template": "tmpl",
     "Campaign": "camp",
     "Draft": "draft",
@@ -103,10 +105,21 @@ TEXTS = {
     "currency": "CNY",
     "name": "name",
     "cityCode": "310100",
+    "namePattern": "{persona}",
+    "pictureHash": "f0e1d2c3b4a59687",
 }
 AT_LEAST = {"options": 2}
 """How many items a list needs, where one is too few."""
-ON_ANOTHER = {"scheduleDraft": "Draft", "startExam": "Course", "reopenExam": "Course"}
+NUMBERS = {"burstEntries": 2}
+"""Where 1 is too small."""
+ON_ANOTHER = {
+    "scheduleDraft": "Draft",
+    "startExam": "Course",
+    "reopenExam": "Course",
+    "observeAccount": "Account",
+    "reviewEntry": "LedgerEntry",
+    "appealEntry": "LedgerEntry",
+}
 """Mutations on something else than what they answer with."""
 
 
@@ -125,7 +138,7 @@ def sample(kind: Any, name: str, owner: str) -> Any:
         "ID": typed(ID_FIELDS.get(name, VERB_PREFIX.get(owner, "lead")), uuid7()),
         "String": TEXTS.get(name, "text"),
         "DateTime": TEXTS.get(name, "2026-11-22T08:00:00Z"),
-        "Int": 1,
+        "Int": NUMBERS.get(name, 1),
         "Long": 1,
         "Float": 1.5,
         "Boolean": True,

@@ -49,6 +49,7 @@ _DEEPER = {
     "assessSkills",
     "authorizePlatform",
     "importMetrics",
+    "observeAccount",
     "reopenExam",
     "setRacePolicy",
     "setStaffGoals",

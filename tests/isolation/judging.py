@@ -1,5 +1,6 @@
 """The part of a planted brand's life in which accounts are looked at, and rewards looked into."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.access import Role
@@ -43,7 +44,7 @@ async def look_at_pair(planter: "Planter", store: Store) -> None:
 async def look_into_rewards(planter: "Planter", store: Store) -> None:
     """Two deals' rewards are taken back: one seller appeals, the other has not yet."""
     brand, text = planter.brand, planter.text(store.word)
-    officer = brand.acting(Role.COMPLIANCE)
+    officer = replace(brand.acting(Role.COMPLIANCE), actor=planter.text("officer"))
     page = await planter.world.send(
         "account", brand.admin, "GET", "/ledger", params={"unit_id": store.unit}
     )

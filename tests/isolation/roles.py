@@ -27,12 +27,7 @@ NO, ALL, PART, MASKED = "–", "all", "part", "*"
 IN_A_STORE = (Role.REGION_MANAGER, Role.STORE_MANAGER, Role.KOS)
 COUNTS = ("lead GET /funnel", "query funnel")
 """These show figures alone: a part of the brand has smaller ones."""
-SHOWN_BELOW = (
-    "query layoutReport",
-    "query layoutSeats",
-    "mutation setStaffGoals",
-    "mutation setUnitGoals",
-)
+SHOWN_BELOW = ("query layoutReport", "query layoutSeats", "query pairs")
 """These name things of the brand in the objects below alone."""
 _LINE = re.compile(r"^\| `([^` ]+ [^`]+)` \|(.+)\|$")
 

@@ -267,6 +267,8 @@ DEEP = {
     "post": """query($post: ID!, $acct: ID!) {
       post(id: $post) { leads(first: 3) { leads { id city } } }
       account(id: $acct) { history { reason staff { id name } } } }""",
+    "suspicions": """query { suspicions(first: 3) { nodes {
+      reasons { kind message count otherStaff { id name } } } } }""",
     "rights": """query($staff: ID!) { staffMember(id: $staff) { rights {
       right isHeld expiresAt
       denial { code message courses { courseId code name cause expiredAt } } } } }""",
