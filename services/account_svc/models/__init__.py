@@ -52,12 +52,12 @@ from account_svc.models.layout import (
     SeatRule,
 )
 from account_svc.models.org import LARGEST_DEPTH, Brand, Unit, split_path
+from account_svc.models.pair import PairCheck, ProfileObservation
 from account_svc.models.platform_status import (
     PlatformStatusFacts,
     PlatformStatusNote,
     StatusState,
 )
-from account_svc.models.pair import PairCheck, ProfileObservation
 from account_svc.models.policy import (
     PlatformPolicy,
     PolicyFact,
