@@ -13,6 +13,7 @@ from account_svc.routes import (
     api_keys,
     fit,
     goals,
+    health,
     imports,
     incentives,
     layouts,
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
     people = (org, staff, training, rights, talent)
-    matrix = (accounts, personas, pairs, policies, layouts, off_roster, fit)
+    matrix = (accounts, health, personas, pairs, policies, layouts, off_roster, fit)
     earning = (incentives, race, reviews, goals)
     for part in (*people, *matrix, *earning, imports, api_keys):
         for router in part.ROUTERS:

@@ -1,15 +1,27 @@
-"""Facts of other services that account_svc acts on: they count as results and fill the ledger."""
+"""Facts of other services that account_svc acts on: they count as results, fill the ledger and
+tell of health."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.models import Origin, Trigger
-from account_svc.use_cases import goals, incentives
+from account_svc.models import FactKind, Origin, Trigger
+from account_svc.use_cases import goals, health, incentives
 from shared.consumer import Handler
 from shared.events import Event, Received
-from shared.events.content import PostPublished
+from shared.events.content import (
+    AuthorizationEnded,
+    AuthorizationGranted,
+    AuthorizationRenewed,
+    DraftHeld,
+    PostFailed,
+    PostMeasured,
+    PostPublished,
+)
 from shared.events.lead import DealVoided, DealWon, LeadAccepted, LeadVoided
 
-TOPICS = ("kos.lead", "kos.deal", "kos.post")
+TOPICS = ("kos.lead", "kos.deal", "kos.post", "kos.draft", "kos.authorization")
+
+_REFUSED_BY_PLATFORM = frozenset({"platform_review_unfit", "removed_on_platform"})
+"""Why a post failed, where that speaks against its account."""
 
 
 async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepted]) -> None:
@@ -107,6 +119,9 @@ async def on_post_published(session: AsyncSession, received: Received[PostPublis
         unit_id=event.unit_id,
         achieved_at=event.published_at,
     )
+    await health.note(
+        session, received.brand_id, event.account_id, FactKind.POSTED, at=event.published_at
+    )
     if event.staff_id is not None:
         await incentives.reward(
             session,
@@ -124,10 +139,83 @@ async def on_post_published(session: AsyncSession, received: Received[PostPublis
         )
 
 
+async def on_post_failed(session: AsyncSession, received: Received[PostFailed]) -> None:
+    event = received.event
+    if event.reason in _REFUSED_BY_PLATFORM:
+        await health.note(
+            session,
+            received.brand_id,
+            event.account_id,
+            FactKind.POST_REFUSED,
+            subject_id=event.post_id,
+            at=received.occurred_at,
+        )
+
+
+async def on_post_measured(session: AsyncSession, received: Received[PostMeasured]) -> None:
+    event = received.event
+    await health.note(
+        session,
+        received.brand_id,
+        event.account_id,
+        FactKind.FOLLOWED,
+        subject_id=event.post_id,
+        amount=event.follows,
+        at=event.measured_at,
+    )
+
+
+async def on_draft_held(session: AsyncSession, received: Received[DraftHeld]) -> None:
+    event = received.event
+    await health.note(
+        session,
+        received.brand_id,
+        event.account_id,
+        FactKind.DRAFT_HELD,
+        subject_id=event.draft_id,
+        at=received.occurred_at,
+    )
+
+
+async def on_authorization_granted(
+    session: AsyncSession, received: Received[AuthorizationGranted]
+) -> None:
+    """Also for AuthorizationRenewed, which tells the same facts."""
+    event = received.event
+    await health.note_authorization(
+        session,
+        received.brand_id,
+        event.authorization_id,
+        platform=event.platform,
+        account_id=event.account_id,
+        ends_at=event.refresh_expires_at,
+    )
+
+
+async def on_authorization_ended(
+    session: AsyncSession, received: Received[AuthorizationEnded]
+) -> None:
+    event = received.event
+    await health.note_authorization(
+        session,
+        received.brand_id,
+        event.authorization_id,
+        platform=event.platform,
+        account_id=event.account_id,
+        ended_reason=event.reason,
+    )
+
+
 HANDLERS: dict[type[Event], Handler] = {
     LeadAccepted: on_lead_accepted,
     LeadVoided: on_lead_voided,
     DealWon: on_deal_won,
     DealVoided: on_deal_voided,
     PostPublished: on_post_published,
+    PostFailed: on_post_failed,
+    PostMeasured: on_post_measured,
+    DraftHeld: on_draft_held,
+    AuthorizationGranted: on_authorization_granted,
+    AuthorizationRenewed: on_authorization_granted,
+    AuthorizationEnded: on_authorization_ended,
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -10,6 +10,7 @@ import structlog
 
 from account_svc.consumers import HANDLERS, TOPICS
 from account_svc.settings import Settings
+from account_svc.use_cases.health import review_accounts
 from account_svc.use_cases.race import fold_standings
 from account_svc.use_cases.rights import right_timers
 from shared.consumer import Consumer
@@ -22,7 +23,9 @@ from shared.timers import run_timers
 from shared.upkeep import run_upkeep
 from shared.worker import Task
 
-_RACE_POLL_SECONDS = 0.2
+_IDLE_SECONDS = 0.2
+_BUSY_SECONDS = 0.02
+"""Another worker may be doing what there is to do."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +57,8 @@ async def build(
             partial(run_relay, settings.relay_database_url, settings.kafka_bootstrap, "account"),
         ),
         ("consumer", consumer.run),
-        ("race", partial(run_race, sessions)),
+        ("race", partial(run_behind, "race", fold_standings, sessions)),
+        ("health", partial(run_behind, "health", review_accounts, sessions)),
         ("upkeep", partial(run_upkeep, sessions)),
         ("figures", figures),
         ("timers", partial(run_timers, sessions, timers)),
@@ -62,14 +66,18 @@ async def build(
     return tasks, {"database": partial(reach_database, engine)}
 
 
-async def run_race(sessions: Sessions, stopping: asyncio.Event) -> None:
-    """Keep every brand's standings up to its ledger until `stopping` is set."""
+async def run_behind(
+    name: str,
+    catch_up: Callable[[Sessions], Awaitable[bool]],
+    sessions: Sessions,
+    stopping: asyncio.Event,
+) -> None:
+    """Do what lies behind what was committed, for every brand, until `stopping` is set."""
     while not stopping.is_set():
         try:
-            is_busy = await fold_standings(sessions)
+            is_busy = await catch_up(sessions)
         except Exception:
-            log.exception("race")
+            log.exception(name)
             await asyncio.sleep(random.uniform(0.5, 1.0))
             continue
-        if not is_busy:
-            await asyncio.sleep(_RACE_POLL_SECONDS)
+        await asyncio.sleep(_BUSY_SECONDS if is_busy else _IDLE_SECONDS)

@@ -42,6 +42,15 @@ class AccountStatus(StrEnum):
     RETIRED = "retired"
 
 
+class HealthLevel(StrEnum):
+    """The best first."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    CRITICAL = "critical"
+
+
 class PlatformStatus(StrEnum):
     """What a platform itself says that an account is, until a date."""
 
@@ -263,6 +272,16 @@ class AccountPairChecked(AccountEvent):
     state: str
     """`passed`, `failed` or `unchecked`."""
     score_percent: int | None
+
+
+class AccountHealthChanged(AccountEvent):
+    """The account's health has another level than before; None: it had none yet."""
+
+    type: ClassVar[str] = "kos.account.health_changed.v1"
+    level: HealthLevel
+    previous_level: HealthLevel | None
+    score: int
+    causes: list[str]
 
 
 class IncentiveEvent(Event):

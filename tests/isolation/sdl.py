@@ -269,6 +269,8 @@ DEEP = {
       account(id: $acct) { history { reason staff { id name } } } }""",
     "suspicions": """query { suspicions(first: 3) { nodes {
       reasons { kind message count otherStaff { id name } } } } }""",
+    "health": """query($acct: ID!) { account(id: $acct) {
+      handle health { reasons { cause points message since } } } }""",
     "rights": """query($staff: ID!) { staffMember(id: $staff) { rights {
       right isHeld expiresAt
       denial { code message courses { courseId code name cause expiredAt } } } } }""",

@@ -30,6 +30,7 @@ import gateway.app
 import lead_svc.app
 import lead_svc.consumers
 import lead_svc.webhooks.consumers
+from account_svc.use_cases.health import review_accounts
 from account_svc.use_cases.race import fold_standings
 from content_svc.connectors.http import create_client
 from content_svc.use_cases import campaigns
@@ -138,8 +139,9 @@ class World:
                 wanted = [each for each in envelopes if each.topic in consumer.topics]
                 for start in range(0, len(wanted), consumer.chunk):
                     await consumer.inbox.take(wanted[start : start + consumer.chunk])
-        while await fold_standings(self.sessions["account"]):
-            pass
+        for catch_up in (fold_standings, review_accounts):
+            while await catch_up(self.sessions["account"]):
+                pass
 
     async def _announced(self, brand_id: UUID) -> list[Envelope]:
         found: list[Envelope] = []

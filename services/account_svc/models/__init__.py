@@ -22,6 +22,16 @@ from account_svc.models.facts import (
 )
 from account_svc.models.formula import BadFormula, work_out
 from account_svc.models.goal import Goal, Metric, Result
+from account_svc.models.health import (
+    AccountHealth,
+    AccountMark,
+    AccountSignal,
+    AuthorizationState,
+    FactKind,
+    FollowDay,
+    HealthFact,
+    PostFollow,
+)
 from account_svc.models.imports import (
     ImportKind,
     ImportProblem,
@@ -102,9 +112,13 @@ __all__ = [
     "Account",
     "AccountChange",
     "AccountFacts",
+    "AccountHealth",
+    "AccountMark",
+    "AccountSignal",
     "ApiKey",
     "Appeal",
     "AppealStatus",
+    "AuthorizationState",
     "BadFormula",
     "Base",
     "Brand",
@@ -115,7 +129,10 @@ __all__ = [
     "Enrolment",
     "Exam",
     "ExamAttempt",
+    "FactKind",
+    "FollowDay",
     "Goal",
+    "HealthFact",
     "HeldRight",
     "ImportKind",
     "ImportProblem",
@@ -140,6 +157,7 @@ __all__ = [
     "PolicyFact",
     "PolicyFacts",
     "PolicyRow",
+    "PostFollow",
     "ProfileFacts",
     "ProfileObservation",
     "RacePolicy",

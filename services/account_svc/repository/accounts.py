@@ -8,11 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.errors import AccountNotFound
+from account_svc.health import worse_than
 from account_svc.models import Account, Persona
 from account_svc.repository.org import subtree_ids
 from account_svc.repository.reading import SUBTREES, Conditions
 from shared.access import Extent
-from shared.events.account import AccountStatus, Platform
+from shared.events.account import AccountStatus, HealthLevel, Platform
 from shared.reading import fetch_by_ids
 
 SELECT_ACCOUNT = """select a.id, a.platform, a.handle, a.platform_id,
@@ -61,6 +62,7 @@ def filtered_accounts(
     staff_id: UUID | None,
     platform: Platform | None,
     status: AccountStatus | None,
+    health_below: HealthLevel | None = None,
 ) -> Conditions:
     conditions = visible_accounts(brand_id, extent)
     if unit_id is not None:
@@ -68,6 +70,12 @@ def filtered_accounts(
     conditions.add_given("a.staff_id = ?", staff_id)
     conditions.add_given("a.platform = ?", platform)
     conditions.add_given("a.status = ?", status)
+    if health_below is not None:
+        conditions.add(
+            "a.id in (select h.account_id from account_health h "
+            "where h.brand_id = $1 and h.level = any(?::text[]))",
+            worse_than(health_below),
+        )
     return conditions
 
 

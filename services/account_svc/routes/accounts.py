@@ -26,7 +26,7 @@ from account_svc.use_cases import accounts as use_cases
 from shared.access import Principal
 from shared.clock import now
 from shared.database import brand_read
-from shared.events.account import AccountStatus, Platform
+from shared.events.account import AccountStatus, HealthLevel, Platform
 from shared.ids import AccountId, StaffId, UnitId, typed
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import (
@@ -57,8 +57,10 @@ async def list_accounts(
     staff_id: StaffId | None = None,
     platform: Platform | None = None,
     status: AccountStatus | None = None,
+    health_below: HealthLevel | None = None,
 ) -> Response:
-    """Newest first. `unit_id` includes all units below."""
+    """Newest first. `unit_id` includes all units below; `health_below` leaves those whose health is
+    worse than that level."""
     conditions = repository.filtered_accounts(
         principal.brand_id,
         principal.extent,
@@ -66,6 +68,7 @@ async def list_accounts(
         staff_id=staff_id,
         platform=platform,
         status=status,
+        health_below=health_below,
     )
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows, has_next = await fetch_page(connection, repository.SELECT_ACCOUNT, conditions, cursor)

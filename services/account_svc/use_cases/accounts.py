@@ -26,7 +26,7 @@ from account_svc.models.platform_status import GIVEN_BY
 from account_svc.repository import accounts as repository
 from account_svc.repository import org, staff
 from account_svc.repository.constraints import refusing
-from account_svc.use_cases import pairs
+from account_svc.use_cases import health, pairs
 from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
@@ -86,6 +86,7 @@ async def register_account(
         persona_kind = None if persona is None else persona.kind
         outbox.add(session, account, AccountRegistered(**account.facts(persona_kind)))
     session.add(change_of(account, None, principal.actor))
+    await health.touch(session, brand_id, [account.id])
     _note(session, principal, "account.register", account)
     return account
 
@@ -189,6 +190,7 @@ async def note_platform_status(
         **facts.model_dump() | {"valid_from": facts.valid_from or at},
     )
     session.add(note)
+    await health.touch(session, account.brand_id, [account.id])
     outbox.add(
         session,
         account,
@@ -254,6 +256,7 @@ async def _step(
     if taker is not None:
         account.staff_id, account.unit_id = taker.id, taker.unit_id
     session.add(change_of(account, before, principal.actor))
+    await health.touch(session, account.brand_id, [account.id])
     _note(session, principal, f"account.{status}", account, before=before)
     return account
 

@@ -20,10 +20,15 @@ from gateway.schema.skills import (
     SkillProfile,
     UnitSkill,
 )
-from gateway.schema.standing import STATUSES_BY_ACCOUNT, NotedPlatformStatus
+from gateway.schema.standing import (
+    HEALTH_BY_ACCOUNT,
+    STATUSES_BY_ACCOUNT,
+    AccountHealth,
+    NotedPlatformStatus,
+)
 from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
 from gateway.upstream import Service
-from shared.events.account import AccountStatus, Platform, UnitKind
+from shared.events.account import AccountStatus, HealthLevel, Platform, UnitKind
 
 
 @resource
@@ -156,6 +161,10 @@ class Account(Node):
     async def platform_statuses(self, info: Info) -> list[NotedPlatformStatus] | None:
         found = await info.context.batch(STATUSES_BY_ACCOUNT).load(self.id)
         return None if found is None else found.statuses
+
+    @described("Null for an account that is not yet or no longer there.")
+    async def health(self, info: Info) -> AccountHealth | None:
+        return await info.context.batch(HEALTH_BY_ACCOUNT).load(self.id)
 
 
 UNITS = Kind("unit", Unit, Service.ACCOUNT, "/units")
@@ -322,13 +331,20 @@ class AccountsQuery:
         staff_id: strawberry.ID | None = None,
         platform: Platform | None = None,
         status: AccountStatus | None = None,
+        health_below: HealthLevel | None = None,
     ) -> Connection[Account] | None:
         return await connection(
             info,
             ACCOUNTS,
             first,
             after,
-            {"unit_id": unit_id, "staff_id": staff_id, "platform": platform, "status": status},
+            {
+                "unit_id": unit_id,
+                "staff_id": staff_id,
+                "platform": platform,
+                "status": status,
+                "health_below": health_below,
+            },
         )
 
     @strawberry.field

@@ -4,9 +4,9 @@ import strawberry
 
 from gateway.rows import Batch
 from gateway.schema.scalars import Instant
-from gateway.schema.values import StatusState
+from gateway.schema.values import HealthCause, StatusState
 from gateway.upstream import Service
-from shared.events.account import PlatformStatus
+from shared.events.account import HealthLevel, PlatformStatus
 
 
 @strawberry.type(description="What was seen on the platform, and what of it holds now.")
@@ -29,4 +29,27 @@ class AccountStatuses:
 
 STATUSES_BY_ACCOUNT = Batch(
     "account_id", AccountStatuses, Service.ACCOUNT, "/accounts/platform-statuses/by-accounts"
+)
+
+
+@strawberry.type(description="What takes points from 100.")
+class HealthReason:
+    cause: HealthCause
+    points: int
+    message: str
+    since: Instant | None
+
+
+@strawberry.type(description="How an account does, as last judged.")
+class AccountHealth:
+    account_id: strawberry.Private[str]
+    score: int
+    level: HealthLevel
+    reasons: list[HealthReason] = strawberry.field(description="The heaviest first.")
+    judged_at: Instant
+    changed_at: Instant = strawberry.field(description="Since when it has this level.")
+
+
+HEALTH_BY_ACCOUNT = Batch(
+    "account_id", AccountHealth, Service.ACCOUNT, "/accounts/health/by-accounts"
 )

@@ -5,13 +5,21 @@ from enum import StrEnum
 import strawberry
 
 from shared.access import Role
-from shared.events.account import AccountStatus, Platform, PlatformStatus, Right, UnitKind
+from shared.events.account import (
+    AccountStatus,
+    HealthLevel,
+    Platform,
+    PlatformStatus,
+    Right,
+    UnitKind,
+)
 from shared.events.content import CampaignMode, Verdict
 from shared.events.lead import Stage
 
 for shared_enum in (
     Role,
     AccountStatus,
+    HealthLevel,
     Platform,
     PlatformStatus,
     Right,
@@ -40,6 +48,23 @@ class Seat(StrEnum):
     KOS = "kos"
     KOC = "koc"
     KOL = "kol"
+
+
+@strawberry.enum
+class HealthCause(StrEnum):
+    TOKEN_MISSING = "token_missing"  # noqa: S105 - words for what is wrong with a token
+    TOKEN_ENDED = "token_ended"  # noqa: S105
+    TOKEN_ENDS_SOON = "token_ends_soon"  # noqa: S105
+    SILENT = "silent"
+    STATUS_EXPIRED = "status_expired"
+    STATUS_ENDS_SOON = "status_ends_soon"
+    DRAFTS_HELD = "drafts_held"
+    POSTS_REFUSED = "posts_refused"
+    RESTRICTED = "restricted"
+    SUSPENDED = "suspended"
+    SET_BACK = "set_back"
+    FOLLOWERS_FELL = "followers_fell"
+    FOLLOWERS_JUMPED = "followers_jumped"
 
 
 @strawberry.enum

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import STARTS, TRANSITIONS, Account, AccountChange, AccountFacts, Persona
 from account_svc.repository import imports as repository
+from account_svc.use_cases import health
 from account_svc.use_cases.accounts import STEPS, change_of
 from account_svc.use_cases.imports.rows import AccountRow
 from account_svc.use_cases.imports.tally import Tally
@@ -39,6 +40,7 @@ async def take_accounts(
         session, brand_id, {(row.platform, row.handle) for _, row in rows}
     )
     added: list[tuple[dict[str, Any], Persona | None]] = []
+    touched: list[UUID] = []
     for line, row in rows:
         unit_id = units.get(row.unit_code)
         seller_id = sellers.get(row.staff_code) if row.staff_code else None
@@ -65,8 +67,11 @@ async def take_accounts(
             else:
                 is_changed = _change(session, actor, account, row.status, values, persona)
                 tally.note_change(is_changed=is_changed)
+                if is_changed:
+                    touched.append(account.id)
     if added:
-        await _add_all(session, brand_id, actor, added)
+        touched += await _add_all(session, brand_id, actor, added)
+    await health.touch(session, brand_id, touched)
 
 
 def _is_step(account: Account | None, status: AccountStatus) -> bool:
@@ -82,7 +87,8 @@ async def _add_all(
     brand_id: UUID,
     actor: str,
     added: Sequence[tuple[dict[str, Any], Persona | None]],
-) -> None:
+) -> list[UUID]:
+    """The ids of the new accounts."""
     at = now()
     accounts: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
@@ -117,6 +123,7 @@ async def _add_all(
     await session.execute(insert(Account), accounts)
     await session.execute(insert(AccountChange), changes)
     await outbox.add_many(session, brand_id, events)
+    return [account["id"] for account in accounts]
 
 
 def _change(

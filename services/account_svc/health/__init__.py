@@ -1,0 +1,26 @@
+"""Health of accounts: a score with its reasons, judged by dated rules over what is known."""
+
+from account_svc.health.judging import (
+    Health,
+    PlatformWord,
+    Reason,
+    Snapshot,
+    Token,
+    judge,
+    worse_than,
+)
+from account_svc.health.rules import Cause, HealthRules, Rule, health_rules
+
+__all__ = [
+    "Cause",
+    "Health",
+    "HealthRules",
+    "PlatformWord",
+    "Reason",
+    "Rule",
+    "Snapshot",
+    "Token",
+    "health_rules",
+    "judge",
+    "worse_than",
+]

@@ -1,0 +1,180 @@
+"""The pure rule of health: a snapshot, dated rules, an instant."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from account_svc.health import (
+    Cause,
+    HealthRules,
+    PlatformWord,
+    Snapshot,
+    Token,
+    health_rules,
+    judge,
+    worse_than,
+)
+from shared.events.account import AccountStatus, HealthLevel, Platform
+
+AT = datetime(2026, 12, 20, 4, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+
+
+def days(number: float) -> timedelta:
+    return timedelta(days=number)
+
+
+def snapshot(**known: Any) -> Snapshot:
+    """An account without a fault."""
+    well: dict[str, Any] = {
+        "platform": Platform.XIAOHONGSHU,
+        "status": AccountStatus.ACTIVE,
+        "active_since": AT - days(200),
+        "last_post_at": AT - days(1),
+    }
+    return Snapshot(**well | known)
+
+
+def causes(known: Snapshot, at: datetime = AT) -> list[Cause]:
+    return [reason.cause for reason in judge(known, health_rules(), at).reasons]
+
+
+instants = st.integers(-150 * 24, 60 * 24).map(lambda hours: AT + timedelta(hours=hours))
+snapshots = st.builds(
+    Snapshot,
+    platform=st.sampled_from([Platform.DOUYIN, Platform.XIAOHONGSHU]),
+    status=st.sampled_from([AccountStatus.ACTIVE, AccountStatus.RESTRICTED]),
+    active_since=instants,
+    token=st.none()
+    | st.builds(Token, ended_reason=st.none() | st.just("refused"), ends_at=st.none() | instants),
+    last_post_at=st.none() | instants,
+    words=st.lists(st.builds(PlatformWord, st.just("bound"), st.none() | instants), max_size=2).map(
+        tuple
+    ),
+    drafts_held=st.lists(instants, max_size=6).map(tuple),
+    posts_refused=st.lists(instants, max_size=4).map(tuple),
+    set_back=st.lists(instants, max_size=2).map(tuple),
+    follows=st.dictionaries(instants.map(datetime.date), st.integers(0, 200), max_size=40),
+)
+
+
+@given(snapshots, st.integers(0, 30).map(days))
+def test_a7_time_alone_changes_nothing_before_the_instant_that_is_named(
+    known: Snapshot, later: timedelta
+) -> None:
+    at = AT + later
+    health = judge(known, health_rules(), at)
+    last_moment = at + days(1000) if health.next_at is None else health.next_at - MOMENT
+
+    then = judge(known, health_rules(), last_moment)
+
+    assert (then.score, {each.cause for each in then.reasons}) == (
+        health.score,
+        {each.cause for each in health.reasons},
+    )
+
+
+@given(snapshots)
+def test_a7_a_score_is_a_hundred_less_the_points_of_its_reasons(known: Snapshot) -> None:
+    health = judge(known, health_rules(), AT)
+
+    points = [reason.points for reason in health.reasons]
+    assert health.score == max(0, 100 - sum(points))
+    assert points == sorted(points, reverse=True)
+    assert len({reason.cause for reason in health.reasons}) == len(points)
+    assert health.level is health_rules().level(health.score)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected", "score"),
+    [
+        ({}, [], 100),
+        ({"token": Token(ended_reason="refused")}, [Cause.TOKEN_ENDED], 55),
+        ({"token": Token(ends_at=AT)}, [Cause.TOKEN_ENDED], 55),
+        ({"token": Token(ends_at=AT + days(3))}, [Cause.TOKEN_ENDS_SOON], 90),
+        ({"token": Token(ends_at=AT + days(3) + MOMENT)}, [], 100),
+        ({"platform": Platform.DOUYIN}, [Cause.TOKEN_MISSING], 85),
+        ({"platform": Platform.DOUYIN, "active_since": AT - days(7) + MOMENT}, [], 100),
+        ({"last_post_at": AT - days(14)}, [Cause.SILENT], 90),
+        ({"last_post_at": AT - days(30)}, [Cause.SILENT], 75),
+        ({"last_post_at": None}, [Cause.SILENT], 75),
+        ({"words": (PlatformWord("bound", AT),)}, [Cause.STATUS_EXPIRED], 80),
+        ({"words": (PlatformWord("bound", AT + days(14)),)}, [Cause.STATUS_ENDS_SOON], 95),
+        ({"drafts_held": (AT - days(1),) * 9}, [Cause.DRAFTS_HELD], 80),
+        ({"drafts_held": (AT - days(30),)}, [], 100),
+        ({"posts_refused": (AT - days(89),) * 2}, [Cause.POSTS_REFUSED], 70),
+        ({"set_back": (AT - days(89),)}, [Cause.SET_BACK], 90),
+        (
+            {"status": AccountStatus.RESTRICTED, "set_back": (AT,), "last_post_at": None},
+            [Cause.RESTRICTED],
+            55,
+        ),
+        ({"status": AccountStatus.SUSPENDED, "set_back": (AT,)}, [Cause.SUSPENDED], 30),
+    ],
+)
+def test_a7_each_fault_takes_its_points(
+    known: dict[str, Any], expected: list[Cause], score: int
+) -> None:
+    health = judge(snapshot(**known), health_rules(), AT)
+
+    assert [reason.cause for reason in health.reasons] == expected
+    assert health.score == score
+
+
+@pytest.mark.parametrize(
+    ("last_week", "expected"),
+    [(3, [Cause.FOLLOWERS_FELL]), (8, []), (30, []), (81, [Cause.FOLLOWERS_JUMPED])],
+)
+def test_a7_followers_are_compared_with_the_four_weeks_before(
+    last_week: int, expected: list[Cause]
+) -> None:
+    today = date(2026, 12, 20)
+    usual = {today - days(age): 5 for age in range(8, 36, 2)}  # 70: 17.5 a week
+
+    few = snapshot(follows={**usual, today - days(3): last_week})
+    many = snapshot(
+        follows={**{day: 2 * won for day, won in usual.items()}, today - days(3): 2 * last_week}
+    )
+
+    assert causes(few) == []
+    assert causes(many) == (expected if last_week != 8 else [])
+
+
+def test_a7_several_faults_add_up_and_rules_hold_from_their_dates() -> None:
+    known = snapshot(
+        token=Token(ended_reason="refused"),
+        last_post_at=None,
+        posts_refused=(AT - days(2),),
+    )
+    before = datetime(2026, 11, 27, 15, 59, tzinfo=UTC)  # a minute to the first day in Shanghai
+
+    health = judge(known, health_rules(), AT)
+
+    assert (health.score, health.level) == (15, HealthLevel.CRITICAL)
+    assert judge(known, health_rules(), before).score == 100
+    assert judge(known, health_rules(), before).next_at == before + timedelta(minutes=1)
+
+
+def test_a7_levels_below_a_level_are_the_worse_ones() -> None:
+    assert worse_than(HealthLevel.FAIR) == [HealthLevel.POOR, HealthLevel.CRITICAL]
+    assert worse_than(HealthLevel.CRITICAL) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"cause": "silent", "points": 10},
+        {"cause": "restricted", "points": 10, "days": 3},
+        {"cause": "bored", "points": 10},
+        {"cause": "restricted", "points": 101},
+    ],
+)
+def test_a7_a_rule_that_says_too_little_or_too_much_is_refused(rule: dict[str, Any]) -> None:
+    row = {"valid_from": date(2026, 1, 1), "judgement": "x", **rule}
+
+    with pytest.raises(ValidationError):
+        HealthRules.model_validate({"good": 80, "fair": 60, "poor": 40, "rule": [row]})
