@@ -25,6 +25,7 @@ from shared.inbox import Inbox
 from tests.account_svc.earning import deliver
 from tests.account_svc.graph import Graph
 from tests.account_svc.making import Api, make_account
+from tests.account_svc.test_pairs import make_pair, observe
 from tests.caller import Json, uuid_of
 
 READ = """query($id: ID!) { account(id: $id) { health {
@@ -251,6 +252,25 @@ async def test_a7_followers_are_counted_once_however_often_and_late_they_are_tol
     assert found is not None
     assert [each["cause"] for each in found["reasons"]] == ["followers_fell"]
     assert found["reasons"][0]["message"].startswith("10 new followers in a week after 30 ")
+
+
+async def test_a7_an_account_that_no_longer_looks_like_its_persona_is_off_brand(
+    api: Api, worker_sessions: Sessions
+) -> None:
+    _, public, private = await make_pair(api)
+    for account in (public, private):
+        await observe(api, account)
+    await review(worker_sessions)
+    before = await health(api, public)
+
+    await observe(api, public, name="开心每一天")
+    await review(worker_sessions)
+    after = await health(api, public)
+
+    assert before is not None
+    assert after is not None
+    assert (before["score"], after["score"]) == (100, 75)
+    assert [each["cause"] for each in after["reasons"]] == ["off_brand"]
 
 
 async def test_a7_health_of_others_is_not_shown(

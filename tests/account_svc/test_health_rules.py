@@ -108,6 +108,7 @@ def test_a7_a_score_is_a_hundred_less_the_points_of_its_reasons(known: Snapshot)
         ({"drafts_held": (AT - days(30),)}, [], 100),
         ({"posts_refused": (AT - days(89),) * 2}, [Cause.POSTS_REFUSED], 70),
         ({"set_back": (AT - days(89),)}, [Cause.SET_BACK], 90),
+        ({"off_brand_since": AT}, [Cause.OFF_BRAND], 75),
         (
             {"status": AccountStatus.RESTRICTED, "set_back": (AT,), "last_post_at": None},
             [Cause.RESTRICTED],

@@ -51,6 +51,8 @@ class Snapshot:
     posts_refused: tuple[datetime, ...] = ()
     set_back: tuple[datetime, ...] = ()
     """Restrictions and suspensions so far."""
+    off_brand_since: datetime | None = None
+    """When it was found not to be one persona with its seller's private account."""
     follows: Mapping[date, int] = field(default_factory=dict)
     """New followers by day, as posts told."""
 
@@ -213,6 +215,12 @@ def _set_back(case: _Case) -> Iterator[Reason]:
         yield from case.takes(words, max(recent))
 
 
+def _off_brand(case: _Case) -> Iterator[Reason]:
+    since = case.snapshot.off_brand_since
+    if since is not None:
+        yield from case.takes("it and the private account are not one persona", since)
+
+
 def _followers_fell(case: _Case) -> Iterator[Reason]:
     won, usual = _weeks(case)
     if usual >= (case.rule.least or 0) and won * 100 < usual * (case.rule.percent or 0):
@@ -250,6 +258,7 @@ _FINDERS: dict[Cause, Callable[[_Case], Iterator[Reason]]] = {
     Cause.RESTRICTED: _restricted,
     Cause.SUSPENDED: _suspended,
     Cause.SET_BACK: _set_back,
+    Cause.OFF_BRAND: _off_brand,
     Cause.FOLLOWERS_FELL: _followers_fell,
     Cause.FOLLOWERS_JUMPED: _followers_jumped,
 }

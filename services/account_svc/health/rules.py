@@ -33,6 +33,7 @@ class Cause(StrEnum):
     RESTRICTED = "restricted"
     SUSPENDED = "suspended"
     SET_BACK = "set_back"
+    OFF_BRAND = "off_brand"
     FOLLOWERS_FELL = "followers_fell"
     FOLLOWERS_JUMPED = "followers_jumped"
 

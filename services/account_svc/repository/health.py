@@ -118,6 +118,10 @@ _OF_ACCOUNTS = {
         "steps": """select account_id, to_status, at from account_change
             where brand_id = :brand and account_id = any(:accounts)
             and to_status in ('active', 'restricted', 'suspended')""",
+        "pairs": """select p.account_id, p.checked_at from pair_check p join account a
+                on a.brand_id = p.brand_id and a.id = p.account_id
+                and a.staff_id = p.staff_id and a.persona_id = p.persona_id
+            where p.brand_id = :brand and p.account_id = any(:accounts) and p.state = 'failed'""",
         "follows": """select account_id, day, won from follow_day
             where brand_id = :brand and account_id = any(:accounts)""",
     }.items()
@@ -222,6 +226,7 @@ async def read_snapshots(
     of_app = {row.platform: _token(row) for row in found["tokens"] if row.account_id is None}
     own = {row.account_id: _token(row) for row in found["tokens"] if row.account_id is not None}
     posts = {row.account_id: row.last_post_at for row in found["posts"]}
+    off_brand = {row.account_id: row.checked_at for row in found["pairs"]}
     words, marks, steps = (_grouped(found[name]) for name in ("words", "marks", "steps"))
     follows = _grouped(found["follows"])
     return {
@@ -244,6 +249,7 @@ async def read_snapshots(
             set_back=tuple(
                 row.at for row in steps[account.id] if row.to_status != AccountStatus.ACTIVE
             ),
+            off_brand_since=off_brand.get(account.id),
             follows={row.day: row.won for row in follows[account.id]},
         )
         for account in accounts

@@ -16,6 +16,7 @@ from account_svc.models import (
 )
 from account_svc.repository import accounts
 from account_svc.repository import pairs as repository
+from account_svc.use_cases import health
 from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
@@ -126,6 +127,7 @@ async def _keep(session: AsyncSession, drift: Drift, public: Account, private: A
     before = await repository.save_check(session, check)
     if drift.state == (before or DriftState.UNCHECKED):
         return
+    await health.touch(session, public.brand_id, [public.id])
     outbox.add(
         session,
         public,

@@ -63,6 +63,7 @@ class HealthCause(StrEnum):
     RESTRICTED = "restricted"
     SUSPENDED = "suspended"
     SET_BACK = "set_back"
+    OFF_BRAND = "off_brand"
     FOLLOWERS_FELL = "followers_fell"
     FOLLOWERS_JUMPED = "followers_jumped"
 
