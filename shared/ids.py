@@ -36,6 +36,7 @@ __all__ = [
     "ImportId",
     "LayoutId",
     "LeadId",
+    "LiftId",
     "OffRosterId",
     "OfferId",
     "PersonaId",
@@ -121,6 +122,7 @@ CourseId = Annotated[UUID, *_typed_id("course")]
 AttemptId = Annotated[UUID, *_typed_id("attempt")]
 CertificateId = Annotated[UUID, *_typed_id("cert")]
 AssessmentId = Annotated[UUID, *_typed_id("assess")]
+LiftId = Annotated[UUID, *_typed_id("lift")]
 GoalId = Annotated[UUID, *_typed_id("goal")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]

@@ -17,6 +17,7 @@ from account_svc.routes import (
     imports,
     incentives,
     layouts,
+    lift,
     off_roster,
     org,
     pairs,
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     people = (org, staff, training, rights, talent)
     matrix = (accounts, health, personas, pairs, policies, layouts, off_roster, fit)
-    earning = (incentives, race, reviews, goals)
+    earning = (incentives, race, reviews, goals, lift)
     for part in (*people, *matrix, *earning, imports, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)

@@ -209,6 +209,38 @@ class GoalFromAbove(Forbidden):
     code = "goal_from_above"
 
 
+class LiftTaskNotFound(NotFound):
+    code = "lift_task_not_found"
+
+
+class LiftNotOpen(Conflict):
+    code = "lift_not_open"
+
+
+class LiftOpen(Conflict):
+    """One open task for a skill of a person at a time."""
+
+    code = "lift_open"
+
+
+class NotToLift(Conflict):
+    """The person is at the top, or was never placed."""
+
+    code = "not_to_lift"
+
+
+class NoGap(Conflict):
+    code = "no_gap"
+
+
+class NoCourseForSkill(Conflict):
+    code = "no_course_for_skill"
+
+
+class DueInThePast(Invalid):
+    code = "due_in_the_past"
+
+
 class RaceIsOver(Invalid):
     """Rules for a month that is over would change who has won."""
 

@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[Service, str]] = {
     "offroster": ("account", "off_roster_account"),
     "assess": ("account", "skill_assessment"),
     "goal": ("account", "goal"),
+    "lift": ("account", "lift_task"),
     "rule": ("account", "incentive_rule"),
     "entry": ("account", "ledger_entry"),
     "review": ("account", "review"),

@@ -306,6 +306,7 @@ SPECIAL: dict[str, Any] = {
         f"account POST /goals/of-{kind}": {"body": partial(_goals_of, key)}
         for kind, key in (("units", "unit"), ("staff", "staff"))
     },
+    "account POST /lift-tasks": {"body": lambda _: {"skill": "tools"}},
     "account POST /courses": {
         "body": lambda brand: {"code": f"{brand.canary}-new", "questions": QUESTIONS}
     },

@@ -131,13 +131,14 @@ class Planter:
         brand.west = await self.open_store(root, persona["id"], "west")
         await self.train(brand.east.staff, brand.west.staff)
         for staff in (brand.east.staff, brand.west.staff):
-            seen = {"staff_id": staff, "scores": {"tools": 60, "content": 80}}
+            seen = {"staff_id": staff, "scores": {"tools": 60, "content": 50}}
             await self.post("account", "/skill-assessments", seen)
             aim = {"period": period_of(now()), "metric": "leads_accepted"}
             aimed = {**aim, "goals": [{"staff_id": staff, "target": 5}]}
             await self.post("account", "/goals/of-staff", aimed)
         wanted = {"persona_id": persona["id"], "scores": dict.fromkeys(Skill, 70)}
         await self.post("account", "/wanted-profiles", wanted)
+        await self.lift(brand.east.staff, brand.west.staff)
         leaver = await self.hire(brand.west.unit, "leaver")
         await self.post("account", f"/staff/{leaver}/depart", {"reason": canary})
         asked: Json = {"name": canary, "role": "scrm", "scopes": [canary]}
@@ -186,6 +187,18 @@ class Planter:
                 if course is passed:
                     path = f"/exam-attempts/{attempt['id']}/submit"
                     await self.post("account", path, {"answers": [[0]]})
+
+    async def lift(self, *staff: str) -> None:
+        """Each is placed and has a task for the skill with the largest gap."""
+        courses = await self.world.send("account", self.brand.admin, "GET", "/courses")
+        course = courses.json()["items"][0]["id"]
+        for skill in ("tools", "content"):
+            trained = {"skill": skill, "course_id": course}
+            await self.post("account", "/skill-courses", trained)
+        await self.post("account", "/tiers/place", {"least_group": 2})
+        for each in staff:
+            task = {"staff_id": each, "due_at": (now() + timedelta(days=7)).isoformat()}
+            await self.post("account", "/lift-tasks", task)
 
     async def open_store(self, root: str, persona: str, word: str) -> Store:
         canary = self.brand.canary
@@ -535,6 +548,7 @@ class Planter:
             ("account", "cert", "certificate", f"staff_id in ({_SELLERS})"),
             ("account", "offroster", "off_roster_account", "unit_id = $1"),
             ("account", "assess", "skill_assessment", f"staff_id in ({_SELLERS})"),
+            ("account", "lift", "lift_task", f"staff_id in ({_SELLERS})"),
             ("account", "goal", "goal", f"staff_id in ({_SELLERS})"),
             ("content", "post", "post", "unit_id = $1"),
             ("content", "draft", "draft", "account_id = any($2)"),

@@ -50,6 +50,7 @@ PREFIXES = {
     "OffRosterAccount": "offroster",
     "SkillAssessment": "assess",
     "Goal": "goal",
+    "LiftTask": "lift",
     "IncentiveRule": "rule",
     "LedgerEntry": "entry",
     "Review": "review",
@@ -276,8 +277,11 @@ DEEP = {
       denial { code message courses { courseId code name cause expiredAt } } } } }""",
     "goals": """query($unit: ID!, $staff: ID!) {
       unit(id: $unit) { name goalProgress { metric target actual elapsed reached expected
-        forecast { value method days backtestPercent refusal } below { goals target gap } } }
-      staffMember(id: $staff) { code goalProgress { target actual } } }""",
+        forecast { value method days backtestPercent refusal } below { goals target gap } }
+        lift { period people top middle tail medianResult lowerQuartileResult movedUp movedDown
+          stayed came } }
+      staffMember(id: $staff) { code goalProgress { target actual }
+        placements { period metric league result skill score tier } } }""",
 }
 """What lies deeper than may be asked for with the whole of a row; variables are kinds of ids."""
 
@@ -393,6 +397,7 @@ GIVEN: dict[str, Any] = {
     "setStaffGoals": lambda brand: _input(
         period=period_of(now()), goals=[{"staffId": brand.east.staff, "target": 5}]
     ),
+    "assignLift": lambda _: _input(skill="TOOLS", dueAt=_soon(1)),
     "setWantedProfile": lambda _: _input(personaKind="TOPIC_EXPERT"),
     "addTemplate": lambda brand: _input(body=brand.canary),
     "planCampaign": lambda brand: _input(

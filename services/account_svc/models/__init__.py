@@ -61,6 +61,7 @@ from account_svc.models.layout import (
     OffRosterStatus,
     SeatRule,
 )
+from account_svc.models.lift import LiftTask, Placement, SkillCourse, Tiering
 from account_svc.models.org import LARGEST_DEPTH, Brand, Unit, split_path
 from account_svc.models.pair import PairCheck, ProfileObservation
 from account_svc.models.platform_status import (
@@ -143,6 +144,7 @@ __all__ = [
     "LayoutFacts",
     "League",
     "LedgerEntry",
+    "LiftTask",
     "Metric",
     "OffRosterAccount",
     "OffRosterStatus",
@@ -151,6 +153,7 @@ __all__ = [
     "Persona",
     "PersonaFacts",
     "PersonaKind",
+    "Placement",
     "PlatformPolicy",
     "PlatformStatusFacts",
     "PlatformStatusNote",
@@ -173,6 +176,7 @@ __all__ = [
     "SeatRule",
     "Skill",
     "SkillAssessment",
+    "SkillCourse",
     "SkillScore",
     "Staff",
     "StaffFacts",
@@ -181,6 +185,7 @@ __all__ = [
     "StandingChange",
     "StatusState",
     "SuspicionKind",
+    "Tiering",
     "Trigger",
     "Unit",
     "UnitFacts",

@@ -14,7 +14,7 @@ from shared.errors import Invalid
 from shared.web.pages import Cursor
 
 _POLICY = """
-    select version, rules from race_policy where brand_id = $1 and from_period <= $2
+    select version, rules::text as rules from race_policy where brand_id = $1 and from_period <= $2
     order by version desc limit 1"""
 
 _RACE = """

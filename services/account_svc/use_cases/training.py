@@ -18,7 +18,7 @@ from account_svc.models.course_facts import CourseContent, CourseFacts
 from account_svc.repository import staff as people
 from account_svc.repository import training as repository
 from account_svc.repository.constraints import refusing
-from account_svc.use_cases import rights
+from account_svc.use_cases import lift, rights
 from shared import audit
 from shared.access import Principal, Role
 from shared.clock import now
@@ -108,6 +108,7 @@ async def submit_attempt(
         await rights.announce_and_watch(session, brand_id, [staff], at)
     else:
         enrolment.next_attempt_at = at + timedelta(minutes=course.wait_minutes)
+    await lift.retest(session, attempt)
     _note_exam(session, principal, "exam.submit", attempt, is_passed=attempt.is_passed)
     return attempt, exam
 

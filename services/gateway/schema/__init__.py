@@ -35,6 +35,7 @@ from gateway.schema.incentives import ENTRIES, RULES, IncentivesMutation, Incent
 from gateway.schema.layouts import LAYOUTS, OFF_ROSTER, LayoutsMutation, LayoutsQuery
 from gateway.schema.leads import LEADS, OFFERS, LeadsMutation, LeadsQuery
 from gateway.schema.library import ASSETS, TEMPLATES, LibraryMutation, LibraryQuery
+from gateway.schema.lift import LIFT_TASKS, LiftMutation, LiftQuery
 from gateway.schema.live import Subscription
 from gateway.schema.pages import Node
 from gateway.schema.pairs import PairsMutation, PairsQuery
@@ -81,6 +82,7 @@ KINDS: dict[str, Kind[Any]] = {
         GOALS,
         REVIEWS,
         APPEALS,
+        LIFT_TASKS,
         POLICIES,
         LAYOUTS,
         OFF_ROSTER,
@@ -110,6 +112,7 @@ class Query(
     RaceQuery,
     GoalsQuery,
     PairsQuery,
+    LiftQuery,
     PoliciesQuery,
     LayoutsQuery,
     FitQuery,
@@ -145,6 +148,7 @@ class Mutation(
     RaceMutation,
     GoalsMutation,
     PairsMutation,
+    LiftMutation,
     PoliciesMutation,
     LayoutsMutation,
     RoutingMutation,

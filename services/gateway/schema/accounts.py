@@ -26,6 +26,7 @@ from gateway.schema.standing import (
     AccountHealth,
     NotedPlatformStatus,
 )
+from gateway.schema.tiers import LIFT_BY_UNIT, TIERS_BY_STAFF, LiftFigures, Placement
 from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
 from gateway.upstream import Service
 from shared.events.account import AccountStatus, HealthLevel, Platform, UnitKind
@@ -64,6 +65,11 @@ class Unit(Node):
     ) -> list[GoalProgress] | None:
         found = await info.context.batch(progress_by_unit(period)).load(self.id)
         return None if found is None else found.metrics
+
+    @described("How its people stand by month, newest first; null for sellers.")
+    async def lift(self, info: Info) -> list[LiftFigures] | None:
+        found = await info.context.batch(LIFT_BY_UNIT).load(self.id)
+        return None if found is None else found.periods
 
 
 @resource
@@ -104,6 +110,11 @@ class Staff(Node):
     ) -> list[GoalProgress] | None:
         found = await info.context.batch(progress_by_staff(period)).load(self.id)
         return None if found is None else found.metrics
+
+    @described("The months in which the person was placed, newest first.")
+    async def placements(self, info: Info) -> list[Placement] | None:
+        found = await info.context.batch(TIERS_BY_STAFF).load(self.id)
+        return None if found is None else found.placements
 
 
 @resource

@@ -107,6 +107,21 @@ class Metric(StrEnum):
 
 
 @strawberry.enum
+class Tier(StrEnum):
+    TOP = "top"
+    MIDDLE = "middle"
+    TAIL = "tail"
+
+
+@strawberry.enum
+class LiftStatus(StrEnum):
+    ASSIGNED = "assigned"
+    DONE = "done"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+
+
+@strawberry.enum
 class ForecastMethod(StrEnum):
     DAMPED_HOLT = "damped_holt"
     MEAN_RATE = "mean_rate"
