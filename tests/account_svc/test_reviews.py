@@ -21,6 +21,7 @@ from tests.account_svc.earning import (
     make_rule,
     race,
 )
+from tests.account_svc.graph import Graph
 from tests.account_svc.making import Api, make_staff
 from tests.caller import Json
 
@@ -132,8 +133,7 @@ async def test_a11_a_deal_that_pays_another_than_its_lead_did(
 
     (reason,) = found["reasons"]
     assert (found["staff_id"], reason["kind"]) == (other["id"], "cross_deal")
-    assert reason["other_staff_id"] == seller["id"]
-    assert seller["id"] in reason["message"]
+    assert found["lead_staff_id"] == seller["id"]
 
 
 async def test_a11_a_manager_sees_the_suspicions_of_the_own_units_alone(
@@ -292,3 +292,45 @@ async def test_a11_an_appeal_comes_too_late_after_the_days_that_the_brand_gives(
 
     assert (late["status"], late["code"]) == (409, "appeal_too_late")
     assert in_time["status"] == "open"
+
+
+SUSPICIONS = """query($period: String) { suspicions(period: $period) { nodes {
+  entryId amount staff { id } leadStaff { id } reasons { kind count message } } } }"""
+REVIEW = """mutation($input: ReviewEntryInput!) { reviewEntry(input: $input) {
+  ... on Review { outcome entry { id amount } } ... on Problem { code message path } } }"""
+APPEAL = """mutation($input: OnOneWithReason!) { appealEntry(input: $input) {
+  ... on Appeal { id status review { outcome } } ... on Problem { code } } }"""
+DECIDE = """mutation($input: DecideAppealInput!) { decideAppeal(input: $input) {
+  ... on Appeal { status decision entry { id } } ... on Problem { code } } }"""
+
+
+async def test_a11_a_suspicion_goes_to_a_decided_appeal_through_the_gateway(
+    api: Api, graph: Graph, inbox: Inbox, seller: Json
+) -> None:
+    await make_rule(api)
+    await deliver(api, inbox, accepted(seller, entered_by=seller))
+    kos = api.acting(Role.KOS, staff_id=seller["id"]).principal
+    officer = second_officer(api).principal
+
+    seen = await graph.ask(api.principal, SUSPICIONS, period="2026-11")
+    (found,) = seen["suspicions"]["nodes"]
+    on_entry = {"id": found["entryId"], "reason": WHY["reason"]}
+    taken = await graph.ask(api.principal, REVIEW, input={**on_entry, "outcome": "TAKEN_BACK"})
+    appeal = (await graph.ask(kos, APPEAL, input=on_entry))["appealEntry"]
+    on_appeal = {"id": appeal["id"], "outcome": "GRANTED", "reason": "属实"}
+    same = await graph.ask(api.principal, DECIDE, input=on_appeal)
+    decided = await graph.ask(officer, DECIDE, input=on_appeal)
+
+    assert (found["staff"]["id"], found["leadStaff"]) == (seller["id"], None)
+    assert [reason["kind"] for reason in found["reasons"]] == ["SELF_MADE"]
+    assert taken["reviewEntry"] == {
+        "outcome": "TAKEN_BACK",
+        "entry": {"id": found["entryId"], "amount": 10},
+    }
+    assert (appeal["status"], appeal["review"]) == ("OPEN", {"outcome": "TAKEN_BACK"})
+    assert same["decideAppeal"] == {"code": "same_reviewer"}
+    assert decided["decideAppeal"] == {
+        "status": "GRANTED",
+        "decision": "属实",
+        "entry": {"id": found["entryId"]},
+    }

@@ -36,6 +36,7 @@ MODULES = (
     "tests.bench.page",
     "tests.bench.routing",
     "tests.bench.layout",
+    "tests.bench.imports",
     "tests.bench.rewards",
     "tests.bench.flow",
     "tests.bench.footprint",

@@ -27,7 +27,13 @@ NO, ALL, PART, MASKED = "–", "all", "part", "*"
 IN_A_STORE = (Role.REGION_MANAGER, Role.STORE_MANAGER, Role.KOS)
 COUNTS = ("lead GET /funnel", "query funnel")
 """These show figures alone: a part of the brand has smaller ones."""
-SHOWN_BELOW = ("query layoutReport", "query layoutSeats", "query pairs")
+SHOWN_BELOW = (
+    "query layoutReport",
+    "query layoutSeats",
+    "query pairs",
+    "mutation setStaffGoals",
+    "mutation setUnitGoals",
+)
 """These name things of the brand in the objects below alone."""
 _LINE = re.compile(r"^\| `([^` ]+ [^`]+)` \|(.+)\|$")
 

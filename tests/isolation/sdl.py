@@ -268,8 +268,6 @@ DEEP = {
     "post": """query($post: ID!, $acct: ID!) {
       post(id: $post) { leads(first: 3) { leads { id city } } }
       account(id: $acct) { history { reason staff { id name } } } }""",
-    "suspicions": """query { suspicions(first: 3) { nodes {
-      reasons { kind message count otherStaff { id name } } } } }""",
     "health": """query($acct: ID!) { account(id: $acct) {
       handle health { reasons { cause points message since } } } }""",
     "rights": """query($staff: ID!) { staffMember(id: $staff) { rights {

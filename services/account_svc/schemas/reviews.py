@@ -24,8 +24,6 @@ class SuspicionReasonOut(BaseModel):
     message: str
     count: int | None
     """Of entries in the burst, or of the contact's leads."""
-    other_staff_id: StaffId | None
-    """Who was paid for the lead of the deal."""
 
 
 class SuspicionOut(BaseModel):
@@ -38,6 +36,8 @@ class SuspicionOut(BaseModel):
     amount: int
     currency: Currency
     earned_at: datetime
+    lead_staff_id: StaffId | None
+    """Who was paid for the lead of this deal, when that is somebody else."""
     reasons: list[SuspicionReasonOut]
 
 
@@ -82,6 +82,7 @@ def suspicion_json(row: asyncpg.Record) -> dict[str, Any]:
         "amount": row["amount"],
         "currency": row["currency"],
         "earned_at": row["earned_at"],
+        "lead_staff_id": row["lead_staff_id"] and typed("staff", row["lead_staff_id"]),
         "reasons": _reasons(row),
     }
 
@@ -97,16 +98,12 @@ def _reasons(row: asyncpg.Record) -> list[dict[str, Any]]:
         message = f"lead {row['contact_leads']} of the same contact"
         found.append(_reason(SuspicionKind.REPEATED_CONTACT, message, count=row["contact_leads"]))
     if row["lead_staff_id"] is not None:
-        other = typed("staff", row["lead_staff_id"])
-        message = f"{other} was paid for the lead of this deal"
-        found.append(_reason(SuspicionKind.CROSS_DEAL, message, other=other))
+        found.append(_reason(SuspicionKind.CROSS_DEAL, "the deal's lead was paid to another"))
     return found
 
 
-def _reason(
-    kind: SuspicionKind, message: str, *, count: int | None = None, other: str | None = None
-) -> dict[str, Any]:
-    return {"kind": kind, "message": message, "count": count, "other_staff_id": other}
+def _reason(kind: SuspicionKind, message: str, *, count: int | None = None) -> dict[str, Any]:
+    return {"kind": kind, "message": message, "count": count}
 
 
 def review_json(row: asyncpg.Record) -> dict[str, Any]:

@@ -18,15 +18,13 @@ from gateway.schema.values import AppealOutcome, AppealStatus, ReviewOutcome, Ru
 from gateway.upstream import Service
 
 
-@resource
+@strawberry.type(description="Why a reward is worth a look.")
 class SuspicionReason:
     kind: SuspicionKind
     message: str
     count: int | None = strawberry.field(
         description="Of entries in the burst, or of the contact's leads."
     )
-    other_staff_id: strawberry.Private[str | None]
-    other_staff: Staff | None = to_one("other_staff_id", "staff")
 
 
 @strawberry.type(description="A reward that the checks find; paid until somebody rules on it.")
@@ -39,7 +37,13 @@ class Suspicion:
     reasons: list[SuspicionReason]
     staff_id: strawberry.Private[str | None]
     unit_id: strawberry.Private[str | None]
+    lead_staff_id: strawberry.Private[str | None]
     staff: Staff | None = to_one("staff_id", "staff")
+    lead_staff: Staff | None = to_one(
+        "lead_staff_id",
+        "staff",
+        description="Who was paid for the lead of this deal, when that is somebody else.",
+    )
     unit: Unit | None = to_one("unit_id", "unit")
 
 
