@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 __all__ = [
     "AccountId",
+    "AdvocateId",
     "ApiKeyId",
     "AppealId",
     "AssessmentId",
@@ -43,6 +44,7 @@ __all__ = [
     "PolicyId",
     "PostId",
     "ReceiptId",
+    "RelationId",
     "ReviewId",
     "RuleId",
     "StaffId",
@@ -122,6 +124,8 @@ CourseId = Annotated[UUID, *_typed_id("course")]
 AttemptId = Annotated[UUID, *_typed_id("attempt")]
 CertificateId = Annotated[UUID, *_typed_id("cert")]
 AssessmentId = Annotated[UUID, *_typed_id("assess")]
+AdvocateId = Annotated[UUID, *_typed_id("advocate")]
+RelationId = Annotated[UUID, *_typed_id("relation")]
 LiftId = Annotated[UUID, *_typed_id("lift")]
 GoalId = Annotated[UUID, *_typed_id("goal")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from account_svc.access import MATRIX
 from account_svc.routes import (
     accounts,
+    advocates,
     api_keys,
     fit,
     goals,
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     people = (org, staff, training, rights, talent)
     matrix = (accounts, health, personas, pairs, policies, layouts, off_roster, fit)
-    earning = (incentives, race, reviews, goals, lift)
+    earning = (incentives, race, reviews, goals, lift, advocates)
     for part in (*people, *matrix, *earning, imports, api_keys):
         for router in part.ROUTERS:
             app.include_router(router)

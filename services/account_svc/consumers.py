@@ -1,10 +1,10 @@
-"""Facts of other services that account_svc acts on: they count as results, fill the ledger and
-tell of health."""
+"""Facts of other services that account_svc acts on: they count as results, fill the ledger, class
+posts by their authors and tell of health."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import FactKind, Origin, Trigger
-from account_svc.use_cases import goals, health, incentives
+from account_svc.use_cases import advocates, goals, health, incentives
 from shared.consumer import Handler
 from shared.events import Event, Received
 from shared.events.content import (
@@ -118,6 +118,15 @@ async def on_post_published(session: AsyncSession, received: Received[PostPublis
         staff_id=event.staff_id,
         unit_id=event.unit_id,
         achieved_at=event.published_at,
+    )
+    await advocates.note_author(
+        session,
+        received.brand_id,
+        event.post_id,
+        event.account_id,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        published_at=event.published_at,
     )
     await health.note(
         session, received.brand_id, event.account_id, FactKind.POSTED, at=event.published_at

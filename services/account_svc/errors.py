@@ -209,6 +209,50 @@ class GoalFromAbove(Forbidden):
     code = "goal_from_above"
 
 
+class AdvocateNotFound(NotFound):
+    code = "advocate_not_found"
+
+
+class AdvocateKnown(Conflict):
+    """A person is one advocate of a brand, by their number."""
+
+    code = "advocate_known"
+
+
+class RelationNotFound(NotFound):
+    code = "relation_not_found"
+
+
+class RelationInTheFuture(Invalid):
+    code = "relation_in_the_future"
+
+
+class PostWasBound(Conflict):
+    """Whoever is paid or hired posts nothing unpaid any more."""
+
+    code = "post_was_bound"
+
+
+class AlreadyWithdrawn(Conflict):
+    code = "already_withdrawn"
+
+
+class UnknownAccount(Invalid):
+    """A body names an account that the caller cannot see."""
+
+    code = "unknown_account"
+
+
+class AccountNotOutside(Conflict):
+    """An advocate's account has the seat of a KOC or KOL, and no seller runs it."""
+
+    code = "account_not_outside"
+
+
+class AccountOfAnother(Conflict):
+    code = "account_of_another"
+
+
 class LiftTaskNotFound(NotFound):
     code = "lift_task_not_found"
 

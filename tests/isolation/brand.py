@@ -21,6 +21,8 @@ KINDS: dict[str, tuple[Service, str]] = {
     "layout": ("account", "layout"),
     "offroster": ("account", "off_roster_account"),
     "assess": ("account", "skill_assessment"),
+    "advocate": ("account", "advocate"),
+    "relation": ("account", "advocate_relation"),
     "goal": ("account", "goal"),
     "lift": ("account", "lift_task"),
     "rule": ("account", "incentive_rule"),

@@ -306,6 +306,9 @@ SPECIAL: dict[str, Any] = {
         f"account POST /goals/of-{kind}": {"body": partial(_goals_of, key)}
         for kind, key in (("units", "unit"), ("staff", "staff"))
     },
+    "account POST /advocates/{advocate_id}/record": {
+        "body": lambda _: {"kind": "bought", "happened_on": "2026-03-02"}
+    },
     "account POST /lift-tasks": {"body": lambda _: {"skill": "tools"}},
     "account POST /courses": {
         "body": lambda brand: {"code": f"{brand.canary}-new", "questions": QUESTIONS}

@@ -139,6 +139,8 @@ class Planter:
         wanted = {"persona_id": persona["id"], "scores": dict.fromkeys(Skill, 70)}
         await self.post("account", "/wanted-profiles", wanted)
         await self.lift(brand.east.staff, brand.west.staff)
+        for store in (brand.east, brand.west):
+            await self.befriend(store)
         leaver = await self.hire(brand.west.unit, "leaver")
         await self.post("account", f"/staff/{leaver}/depart", {"reason": canary})
         asked: Json = {"name": canary, "role": "scrm", "scopes": [canary]}
@@ -187,6 +189,29 @@ class Planter:
                 if course is passed:
                     path = f"/exam-attempts/{attempt['id']}/submit"
                     await self.post("account", path, {"answers": [[0]]})
+
+    async def befriend(self, store: Store) -> None:
+        """A person outside with an account of their own, who has bought."""
+        word = self.text(store.word)
+        facts = {"unit_id": store.unit, "name": word, "phone": self.phone()}
+        found = await self.post("account", "/advocates", facts)
+        path = f"/advocates/{found['id']}"
+        bought = {"kind": "bought", "happened_on": "2026-03-01", "proof": word}
+        for _ in range(2):
+            told = await self.post("account", f"{path}/record", bought)
+        wrong = {"relation_id": told["relation_id"], "reason": word}
+        await self.post("account", f"{path}/withdraw", wrong)
+        for number in (1, 2):
+            account = {
+                "platform": "bilibili",
+                "handle": f"{word}-{number}",
+                "display_name": word,
+                "domain": "public",
+                "seat": "koc",
+                "unit_id": store.unit,
+            }
+            outside = await self.post("account", "/accounts", account)
+        await self.post("account", f"{path}/link-account", {"account_id": outside["id"]})
 
     async def lift(self, *staff: str) -> None:
         """Each is placed and has a task for the skill with the largest gap."""
@@ -548,6 +573,8 @@ class Planter:
             ("account", "cert", "certificate", f"staff_id in ({_SELLERS})"),
             ("account", "offroster", "off_roster_account", "unit_id = $1"),
             ("account", "assess", "skill_assessment", f"staff_id in ({_SELLERS})"),
+            ("account", "advocate", "advocate", "unit_id = $1"),
+            ("account", "relation", "advocate_relation", f"advocate_id in ({_ADVOCATES})"),
             ("account", "lift", "lift_task", f"staff_id in ({_SELLERS})"),
             ("account", "goal", "goal", f"staff_id in ({_SELLERS})"),
             ("content", "post", "post", "unit_id = $1"),
@@ -576,6 +603,7 @@ class Planter:
 
 
 _SELLERS = "select id from staff where unit_id = $1"
+_ADVOCATES = "select id from advocate where unit_id = $1"
 _NAMED_BY = {("lead", "deal"), ("contact", "lead")}
 
 

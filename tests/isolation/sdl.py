@@ -49,6 +49,7 @@ PREFIXES = {
     "Layout": "layout",
     "OffRosterAccount": "offroster",
     "SkillAssessment": "assess",
+    "Advocate": "advocate",
     "Goal": "goal",
     "LiftTask": "lift",
     "IncentiveRule": "rule",
@@ -81,6 +82,7 @@ _BY_NAME = {
     "accountId": "acct",
     "personaId": "persona",
     "courseId": "course",
+    "relationId": "relation",
     "courseIds": "course",
     "templateId": "tmpl",
     "assetIds": "asset",
@@ -96,6 +98,8 @@ _ID_OF = {
     "replayWebhooks": "endpoint",
     "startExam": "course",
     "reopenExam": "course",
+    "recordRelation": "advocate",
+    "withdrawRelation": "advocate",
     "reviewEntry": "entry",
     "appealEntry": "entry",
 }
@@ -280,6 +284,10 @@ DEEP = {
           stayed came } }
       staffMember(id: $staff) { code goalProgress { target actual }
         placements { period metric league result skill score tier } } }""",
+    "authors": """query($post: ID!, $advocate: ID!) {
+      post(id: $post) { author {
+        postId advocateId classAtPublication classByHistory publishedAt } }
+      advocate(id: $advocate) { name posts(first: 3) { postId } relations { proof } } }""",
 }
 """What lies deeper than may be asked for with the whole of a row; variables are kinds of ids."""
 
@@ -396,6 +404,7 @@ GIVEN: dict[str, Any] = {
         period=period_of(now()), goals=[{"staffId": brand.east.staff, "target": 5}]
     ),
     "assignLift": lambda _: _input(skill="TOOLS", dueAt=_soon(1)),
+    "recordRelation": lambda _: _input(kind="BOUGHT", happenedOn="2026-03-02"),
     "setWantedProfile": lambda _: _input(personaKind="TOPIC_EXPERT"),
     "addTemplate": lambda brand: _input(body=brand.canary),
     "planCampaign": lambda brand: _input(

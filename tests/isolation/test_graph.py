@@ -16,7 +16,8 @@ from tests.isolation.world import World
 Sides = tuple[Brand, Brand]
 
 OF_STREAMS = {
-    f"LeadChange.{name}" for name in ("id", "type", "occurredAt", "lead", "staff", "unit")
+    f"LeadChange.{name}"
+    for name in ("id", "type", "occurredAt", "lead", "staff", "unit", "advocate")
 }
 """Asked for in test_streams.py."""
 VARIABLES = ("lead", "contact", "post", "acct", "staff", "unit")

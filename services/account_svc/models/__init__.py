@@ -10,6 +10,7 @@ from account_svc.models.account import (
     PersonaKind,
     Seat,
 )
+from account_svc.models.advocate import Advocate, AdvocateAccount, AdvocateRelation, PostAuthor
 from account_svc.models.api_key import ApiKey
 from account_svc.models.base import Base
 from account_svc.models.facts import (
@@ -116,6 +117,9 @@ __all__ = [
     "AccountHealth",
     "AccountMark",
     "AccountSignal",
+    "Advocate",
+    "AdvocateAccount",
+    "AdvocateRelation",
     "ApiKey",
     "Appeal",
     "AppealStatus",
@@ -160,6 +164,7 @@ __all__ = [
     "PolicyFact",
     "PolicyFacts",
     "PolicyRow",
+    "PostAuthor",
     "PostFollow",
     "ProfileFacts",
     "ProfileObservation",

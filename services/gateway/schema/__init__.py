@@ -15,6 +15,7 @@ from gateway.schema.accounts import (
     AccountsMutation,
     AccountsQuery,
 )
+from gateway.schema.advocates import ADVOCATES, AdvocatesMutation, AdvocatesQuery
 from gateway.schema.brand import API_KEYS, BRANDS, IMPORTS, BrandMutation, BrandQuery
 from gateway.schema.connections import CONNECTIONS, RECEIPTS, ConnectionsMutation, ConnectionsQuery
 from gateway.schema.contacts import CONTACTS, ContactsMutation, ContactsQuery
@@ -79,6 +80,7 @@ KINDS: dict[str, Kind[Any]] = {
         ASSESSMENTS,
         ENTRIES,
         RULES,
+        ADVOCATES,
         GOALS,
         REVIEWS,
         APPEALS,
@@ -110,6 +112,7 @@ class Query(
     IncentivesQuery,
     ReviewsQuery,
     RaceQuery,
+    AdvocatesQuery,
     GoalsQuery,
     PairsQuery,
     LiftQuery,
@@ -146,6 +149,7 @@ class Mutation(
     IncentivesMutation,
     ReviewsMutation,
     RaceMutation,
+    AdvocatesMutation,
     GoalsMutation,
     PairsMutation,
     LiftMutation,

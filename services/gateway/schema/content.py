@@ -9,6 +9,7 @@ from gateway.context import Info, find
 from gateway.relations import to_one
 from gateway.rows import Kind, read_one, resource
 from gateway.schema.accounts import Account, Staff, Unit
+from gateway.schema.authors import AUTHOR_BY_POST, PostAuthor
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, given, run, run_for, run_on
 from gateway.schema.fields import described, verb
 from gateway.schema.library import Template
@@ -180,6 +181,10 @@ class Post(Node):
     account: Account | None = to_one("account_id", "acct")
     staff: Staff | None = to_one("staff_id", "staff")
     unit: Unit | None = to_one("unit_id", "unit")
+
+    @described("As whom it was made; null before it is published.")
+    async def author(self, info: Info) -> PostAuthor | None:
+        return await info.context.batch(AUTHOR_BY_POST).load(self.id)
 
     @described("Leads whose last touch was this post, newest first.")
     async def leads(

@@ -107,6 +107,25 @@ class Metric(StrEnum):
 
 
 @strawberry.enum
+class AuthorClass(StrEnum):
+    BRAND = "brand"
+    KOS = "kos"
+    KOL = "kol"
+    PARTNER = "partner"
+    KOC = "koc"
+    UNPROVEN = "unproven"
+
+
+@strawberry.enum
+class RelationKind(StrEnum):
+    BOUGHT = "bought"
+    POSTED_UNPAID = "posted_unpaid"
+    PARTNERED = "partnered"
+    PAID = "paid"
+    HIRED = "hired"
+
+
+@strawberry.enum
 class Tier(StrEnum):
     TOP = "top"
     MIDDLE = "middle"
