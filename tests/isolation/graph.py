@@ -50,11 +50,13 @@ _DEEPER = {
     "authorizePlatform",
     "importMetrics",
     "observeAccount",
+    "recordRelation",
     "reopenExam",
     "setRacePolicy",
     "setStaffGoals",
     "setUnitGoals",
     "setWantedProfile",
+    "withdrawRelation",
 }
 """Commands that make nothing which is read again below."""
 _REFUSALS = ("NotFound", "Invalid", "NotAllowed", "RateLimited")

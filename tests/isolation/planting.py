@@ -193,7 +193,8 @@ class Planter:
     async def befriend(self, store: Store) -> None:
         """A person outside with an account of their own, who has bought."""
         word = self.text(store.word)
-        facts = {"unit_id": store.unit, "name": word, "phone": self.phone()}
+        person = self.text(f"person-{store.word}")
+        facts = {"unit_id": store.unit, "name": person, "phone": self.phone()}
         found = await self.post("account", "/advocates", facts)
         path = f"/advocates/{found['id']}"
         bought = {"kind": "bought", "happened_on": "2026-03-01", "proof": word}

@@ -31,8 +31,10 @@ SHOWN_BELOW = (
     "query layoutReport",
     "query layoutSeats",
     "query pairs",
+    "mutation recordRelation",
     "mutation setStaffGoals",
     "mutation setUnitGoals",
+    "mutation withdrawRelation",
 )
 """These name things of the brand in the objects below alone."""
 _LINE = re.compile(r"^\| `([^` ]+ [^`]+)` \|(.+)\|$")
