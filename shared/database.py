@@ -34,6 +34,7 @@ type_annotation_map: dict[Any, Any] = {
     list[dict[str, Any]]: JSONB(),
     list[str]: ARRAY(Text()),
     list[UUID]: ARRAY(Uuid()),
+    list[datetime]: ARRAY(DateTime(timezone=True)),
     # Stored as text: a new member must not need a migration.
     enum.Enum: Enum(
         enum.Enum,

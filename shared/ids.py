@@ -27,6 +27,8 @@ __all__ = [
     "ConnectionId",
     "ContactId",
     "CourseId",
+    "CustomerBookId",
+    "CustomerId",
     "DealId",
     "DecisionId",
     "DeliveryId",
@@ -34,6 +36,8 @@ __all__ = [
     "EndpointId",
     "EntryId",
     "GoalId",
+    "HandoverId",
+    "HandoverItemId",
     "ImportId",
     "LayoutId",
     "LeadId",
@@ -130,6 +134,10 @@ LiftId = Annotated[UUID, *_typed_id("lift")]
 GoalId = Annotated[UUID, *_typed_id("goal")]
 ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]
+CustomerBookId = Annotated[UUID, *_typed_id("book")]
+CustomerId = Annotated[UUID, *_typed_id("cust")]
+HandoverId = Annotated[UUID, *_typed_id("handover")]
+HandoverItemId = Annotated[UUID, *_typed_id("hitem")]
 AuthorizationId = Annotated[UUID, *_typed_id("authorization")]
 TemplateId = Annotated[UUID, *_typed_id("tmpl")]
 CampaignId = Annotated[UUID, *_typed_id("camp")]

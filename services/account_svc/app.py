@@ -14,6 +14,7 @@ from account_svc.routes import (
     api_keys,
     fit,
     goals,
+    handovers,
     health,
     imports,
     incentives,
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         "account_svc", lifespan=lifespan, checks={"database": partial(reach_database, engine)}
     )
     people = (org, staff, training, rights, talent)
-    matrix = (accounts, health, personas, pairs, policies, layouts, off_roster, fit)
+    matrix = (accounts, handovers, health, personas, pairs, policies, layouts, off_roster, fit)
     earning = (incentives, race, reviews, goals, lift, advocates)
     for part in (*people, *matrix, *earning, imports, api_keys):
         for router in part.ROUTERS:

@@ -4,13 +4,15 @@ posts by their authors and tell of health."""
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import FactKind, Origin, Trigger
-from account_svc.use_cases import advocates, goals, health, incentives
+from account_svc.use_cases import advocates, goals, handovers, health, incentives
 from shared.consumer import Handler
 from shared.events import Event, Received
 from shared.events.content import (
     AuthorizationEnded,
     AuthorizationGranted,
     AuthorizationRenewed,
+    CustomersAnswered,
+    CustomersListed,
     DraftHeld,
     PostFailed,
     PostMeasured,
@@ -18,7 +20,7 @@ from shared.events.content import (
 )
 from shared.events.lead import DealVoided, DealWon, LeadAccepted, LeadVoided
 
-TOPICS = ("kos.lead", "kos.deal", "kos.post", "kos.draft", "kos.authorization")
+TOPICS = ("kos.lead", "kos.deal", "kos.post", "kos.draft", "kos.authorization", "kos.customers")
 
 _REFUSED_BY_PLATFORM = frozenset({"platform_review_unfit", "removed_on_platform"})
 """Why a post failed, where that speaks against its account."""
@@ -215,6 +217,25 @@ async def on_authorization_ended(
     )
 
 
+async def on_customers_listed(session: AsyncSession, received: Received[CustomersListed]) -> None:
+    event = received.event
+    await handovers.add_customers(
+        session,
+        received.brand_id,
+        event.handover_id,
+        account_id=event.account_id,
+        customers=[(each.customer_id, each.moved_at) for each in event.customers],
+        is_last=event.is_last,
+    )
+
+
+async def on_customers_answered(
+    session: AsyncSession, received: Received[CustomersAnswered]
+) -> None:
+    event = received.event
+    await handovers.take_results(session, received.brand_id, event.handover_id, event.results)
+
+
 HANDLERS: dict[type[Event], Handler] = {
     LeadAccepted: on_lead_accepted,
     LeadVoided: on_lead_voided,
@@ -227,4 +248,6 @@ HANDLERS: dict[type[Event], Handler] = {
     AuthorizationGranted: on_authorization_granted,
     AuthorizationRenewed: on_authorization_granted,
     AuthorizationEnded: on_authorization_ended,
+    CustomersListed: on_customers_listed,
+    CustomersAnswered: on_customers_answered,
 }

@@ -189,6 +189,30 @@ class AlreadyDecided(Conflict):
     code = "already_decided"
 
 
+class HandoverNotFound(NotFound):
+    code = "handover_not_found"
+
+
+class HandoverOpenAlready(Conflict):
+    code = "handover_open_already"
+
+
+class HandoverNotPlanned(Conflict):
+    """What it is about is not known in full yet."""
+
+    code = "handover_not_planned"
+
+
+class HandoverOver(Conflict):
+    code = "handover_over"
+
+
+class LimitUnknown(Conflict):
+    """No policy says how much the platform allows, and without a limit nothing is done."""
+
+    code = "limit_unknown"
+
+
 class ApiKeyNotFound(NotFound):
     code = "api_key_not_found"
 

@@ -8,7 +8,16 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.events.event import Event
-from shared.ids import AccountId, EntryId, PersonaId, RuleId, StaffId, UnitId
+from shared.ids import (
+    AccountId,
+    CustomerId,
+    EntryId,
+    HandoverId,
+    PersonaId,
+    RuleId,
+    StaffId,
+    UnitId,
+)
 
 
 class Platform(StrEnum):
@@ -40,6 +49,23 @@ class AccountStatus(StrEnum):
     SUSPENDED = "suspended"
     HANDED_OVER = "handed_over"
     RETIRED = "retired"
+
+
+class Ownership(StrEnum):
+    """Whose an account is when its person leaves."""
+
+    BRAND_MADE = "brand_made"
+    STAFF_OWNED = "staff_owned"
+    CONSENT_GIVEN = "consent_given"
+    """The person's own, who has agreed that somebody else may go on with it."""
+
+
+class HandoverStatus(StrEnum):
+    GATHERING = "gathering"
+    """Customers are still being listed."""
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
 
 
 class HealthLevel(StrEnum):
@@ -282,6 +308,53 @@ class AccountHealthChanged(AccountEvent):
     previous_level: HealthLevel | None
     score: int
     causes: list[str]
+
+
+class HandoverEvent(Event):
+    topic: ClassVar[str] = "kos.handover"
+    subject_prefix: ClassVar[str] = "handover"
+    handover_id: HandoverId
+
+    @property
+    def key(self) -> UUID:
+        return self.handover_id
+
+
+class HandoverOpened(HandoverEvent):
+    """What the person leaves behind is being planned; the customers of these accounts are wanted
+    by the plan."""
+
+    type: ClassVar[str] = "kos.handover.opened.v1"
+    staff_id: StaffId
+    customers_of: list[AccountId]
+
+
+class HandoverStarted(HandoverEvent):
+    """The plan is carried out: these people, the first one first, take what the person had."""
+
+    type: ClassVar[str] = "kos.handover.started.v1"
+    staff_id: StaffId
+    taker_ids: list[StaffId]
+
+
+class CustomersAssigned(HandoverEvent):
+    """By the plan these customers belong to the taker from now on. They are no more than the
+    platform takes in one call, and none of them breaks its limits by moving now."""
+
+    type: ClassVar[str] = "kos.handover.customers_assigned.v1"
+    call_id: UUID
+    account_id: AccountId
+    """Whose customers they were."""
+    taker_id: StaffId
+    taker_account_id: AccountId
+    customer_ids: list[CustomerId]
+
+
+class HandoverFinished(HandoverEvent):
+    """Nothing of what the person left is open any more."""
+
+    type: ClassVar[str] = "kos.handover.finished.v1"
+    staff_id: StaffId
 
 
 class IncentiveEvent(Event):

@@ -5,13 +5,18 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+
 from shared.events.account import Platform
 from shared.events.event import Event
 from shared.ids import (
     AccountId,
     AuthorizationId,
     CampaignId,
+    CustomerBookId,
+    CustomerId,
     DraftId,
+    HandoverId,
     PostId,
     StaffId,
     TemplateId,
@@ -66,6 +71,54 @@ class AuthorizationEnded(AuthorizationEvent):
 
     type: ClassVar[str] = "kos.authorization.ended.v1"
     reason: str
+
+
+class CustomersEvent(Event):
+    """About the customers of a WeCom account whose person leaves; who they are stays here."""
+
+    topic: ClassVar[str] = "kos.customers"
+    subject_prefix: ClassVar[str] = "book"
+    book_id: CustomerBookId
+    handover_id: HandoverId
+    account_id: AccountId
+
+    @property
+    def key(self) -> UUID:
+        return self.book_id
+
+
+class ListedCustomer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    customer_id: CustomerId
+    moved_at: list[datetime]
+    """When the platform accepted earlier moves of theirs that are known."""
+
+
+class CustomersListed(CustomersEvent):
+    """These are customers of the account; with `is_last` there are no more."""
+
+    type: ClassVar[str] = "kos.customers.listed.v1"
+    customers: list[ListedCustomer]
+    is_last: bool
+
+
+class CustomerResult(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    customer_id: CustomerId
+    outcome: str
+    """`accepted` (takes effect after the platform's delay), then `moved` or `refused`; or at once
+    `taker_full`, `too_often`, `in_progress`, `gone`, `failed`."""
+    at: datetime
+    reason: str | None = None
+
+
+class CustomersAnswered(CustomersEvent):
+    """What came of asking the platform to move these customers."""
+
+    type: ClassVar[str] = "kos.customers.answered.v1"
+    results: list[CustomerResult]
 
 
 class CampaignEvent(Event):

@@ -31,6 +31,10 @@ def sample(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
             value = "2026-03-01T10:15:00Z"
         case {"type": "array", "items": items}:
             value = [sample(items, definitions)]
+        case {"type": "object", "properties": properties}:
+            value = {name: sample(each, definitions) for name, each in properties.items()}
+        case {"format": "uuid"}:
+            value = "01958ff4-7a83-7a18-9e05-5a1c1c1aa0c2"
         case _:
             value = _SAMPLES[schema["type"]]
     return value

@@ -23,6 +23,8 @@ KINDS: dict[str, tuple[Service, str]] = {
     "assess": ("account", "skill_assessment"),
     "advocate": ("account", "advocate"),
     "relation": ("account", "advocate_relation"),
+    "handover": ("account", "handover"),
+    "hitem": ("account", "handover_item"),
     "goal": ("account", "goal"),
     "lift": ("account", "lift_task"),
     "rule": ("account", "incentive_rule"),
@@ -62,6 +64,8 @@ class Store:
     phone: str
     """Of the seller."""
     lead_phone: str
+    mate: str
+    """Somebody of the store who sells nothing."""
 
     def unit_ids(self, role: Role) -> tuple[UUID, ...]:
         """What a caller of this role answers for."""

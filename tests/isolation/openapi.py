@@ -300,6 +300,12 @@ SPECIAL: dict[str, Any] = {
         "parameters": lambda brand: {"account_id": brand.east.accounts[0]},
         "body": lambda _: {"platform_status": "xiaohongshu_staff_binding"},
     },
+    "account POST /handovers": {
+        "body": lambda brand: {"staff_id": brand.east.mate, "taker_ids": [brand.east.staff]}
+    },
+    "account POST /handovers/{handover_id}/change-takers": {
+        "body": lambda brand: {"taker_ids": [brand.east.staff]}
+    },
     "account POST /skill-assessments": {"body": lambda _: {"scores": {"tools": 50}}},
     "account POST /wanted-profiles": {"body": lambda _: {"persona_kind": "topic_expert"}},
     **{

@@ -276,6 +276,8 @@ class Planter:
             accounts.append(account["id"])
         bound = {"platform_status": "xiaohongshu_staff_binding", "reference": self.text(word)}
         await self.post("account", f"/accounts/{accounts[0]}/note-platform-status", bound)
+        await self.leave(unit["id"], staff, word)
+        mate = await self.hire(unit["id"], f"mate-{word}", is_seller=False)
         off_roster = {
             "platform": "kuaishou",
             "handle": self.text(word),
@@ -287,9 +289,33 @@ class Planter:
         found = await self.post("account", "/off-roster-accounts", turned_down)
         path = f"/off-roster-accounts/{found['id']}/reject"
         await self.post("account", path, {"reason": self.text(word)})
-        return Store(word, region["id"], unit["id"], staff, accounts, phone, self.phone())
+        return Store(word, region["id"], unit["id"], staff, accounts, phone, self.phone(), mate)
 
-    async def hire(self, unit: str, word: str, *, phone: str | None = None) -> str:
+    async def leave(self, unit: str, taker: str, word: str) -> None:
+        """Somebody of the store goes, and the seller takes their account."""
+        leaver = await self.hire(unit, f"gone-{word}", is_seller=False)
+        left = await self.post(
+            "account",
+            "/accounts",
+            {
+                "platform": "weibo",
+                "handle": self.text(f"gone-{word}"),
+                "display_name": self.text(word),
+                "domain": "public",
+                "seat": "kos",
+                "unit_id": unit,
+                "staff_id": leaver,
+                "status": "active",
+            },
+        )
+        owned = {"ownership": "brand_made", "reference": self.text(word)}
+        await self.post("account", f"/accounts/{left['id']}/state-ownership", owned)
+        plan = {"staff_id": leaver, "taker_ids": [taker]}
+        await self.post("account", "/handovers", plan)
+
+    async def hire(
+        self, unit: str, word: str, *, phone: str | None = None, is_seller: bool = True
+    ) -> str:
         canary = self.brand.canary
         staff = await self.post(
             "account",
@@ -304,6 +330,7 @@ class Planter:
                 "languages": [canary],
                 "tier": canary,
                 "open_lead_capacity": 100,
+                "is_seller": is_seller,
             },
         )
         return str(staff["id"])
@@ -577,6 +604,8 @@ class Planter:
             ("account", "advocate", "advocate", "unit_id = $1"),
             ("account", "relation", "advocate_relation", f"advocate_id in ({_ADVOCATES})"),
             ("account", "lift", "lift_task", f"staff_id in ({_SELLERS})"),
+            ("account", "handover", "handover", f"staff_id in ({_SELLERS})"),
+            ("account", "hitem", "handover_item", f"handover_id in ({_HANDOVERS})"),
             ("account", "goal", "goal", f"staff_id in ({_SELLERS})"),
             ("content", "post", "post", "unit_id = $1"),
             ("content", "draft", "draft", "account_id = any($2)"),
@@ -605,6 +634,7 @@ class Planter:
 
 _SELLERS = "select id from staff where unit_id = $1"
 _ADVOCATES = "select id from advocate where unit_id = $1"
+_HANDOVERS = f"select id from handover where staff_id in ({_SELLERS})"
 _NAMED_BY = {("lead", "deal"), ("contact", "lead")}
 
 

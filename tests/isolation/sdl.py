@@ -71,6 +71,8 @@ PREFIXES = {
     "Deal": "deal",
     "WebhookEndpoint": "endpoint",
     "WebhookDelivery": "delivery",
+    "Handover": "handover",
+    "HandoverItem": "hitem",
     "Brand": "brand",
 }
 """The ids that the nodes of the schema have."""
@@ -79,6 +81,8 @@ _BY_NAME = {
     "unitIds": "unit",
     "parentId": "unit",
     "staffId": "staff",
+    "takerIds": "staff",
+    "handoverId": "handover",
     "accountId": "acct",
     "personaId": "persona",
     "courseId": "course",
@@ -386,6 +390,8 @@ GIVEN: dict[str, Any] = {
         unitId=brand.east.unit, handle=f"{brand.canary}-new", displayName=brand.canary
     ),
     "handOverAccount": lambda brand: _input(id=brand.east.accounts[0], staffId=brand.west.staff),
+    "openHandover": lambda brand: _input(staffId=brand.east.mate, takerIds=[brand.east.staff]),
+    "changeTakers": lambda brand: _input(takerIds=[brand.east.staff]),
     "notePlatformStatus": lambda brand: _input(
         id=brand.east.accounts[0], platformStatus="XIAOHONGSHU_STAFF_BINDING"
     ),

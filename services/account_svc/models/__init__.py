@@ -23,6 +23,14 @@ from account_svc.models.facts import (
 )
 from account_svc.models.formula import BadFormula, work_out
 from account_svc.models.goal import Goal, Metric, Result
+from account_svc.models.handover import (
+    Handover,
+    HandoverFacts,
+    HandoverItem,
+    ItemKind,
+    ItemStatus,
+    TakersFacts,
+)
 from account_svc.models.health import (
     AccountHealth,
     AccountMark,
@@ -137,6 +145,9 @@ __all__ = [
     "FactKind",
     "FollowDay",
     "Goal",
+    "Handover",
+    "HandoverFacts",
+    "HandoverItem",
     "HealthFact",
     "HeldRight",
     "ImportKind",
@@ -144,6 +155,8 @@ __all__ = [
     "ImportRun",
     "ImportStatus",
     "IncentiveRule",
+    "ItemKind",
+    "ItemStatus",
     "Layout",
     "LayoutFacts",
     "League",
@@ -190,6 +203,7 @@ __all__ = [
     "StandingChange",
     "StatusState",
     "SuspicionKind",
+    "TakersFacts",
     "Tiering",
     "Trigger",
     "Unit",

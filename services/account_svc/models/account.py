@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped
 from account_svc.errors import TransitionNotAllowed
 from account_svc.models.base import Base, OfBrand
 from shared.database import Aggregate
-from shared.events.account import AccountStatus, Platform
+from shared.events.account import AccountStatus, Ownership, Platform
 
 
 class Domain(StrEnum):
@@ -98,6 +98,10 @@ class Account(OfBrand, Aggregate, Base):
     status: Mapped[AccountStatus]
     status_reason: Mapped[str | None]
     status_changed_at: Mapped[datetime]
+    ownership: Mapped[Ownership | None]
+    """Whose it is when its person leaves; None: nobody has said."""
+    ownership_reference: Mapped[str | None]
+    """Where that is written: a contract, a signed consent."""
 
     def become(self, status: AccountStatus, *, reason: str | None, at: datetime) -> None:
         """Take the next step of the life cycle; TransitionNotAllowed if there is no such step."""

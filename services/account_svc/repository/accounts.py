@@ -18,7 +18,8 @@ from shared.reading import fetch_by_ids
 
 SELECT_ACCOUNT = """select a.id, a.platform, a.handle, a.platform_id,
     a.display_name, a.domain, a.seat, a.unit_id,
-    a.staff_id, a.persona_id, a.status, a.status_reason, a.status_changed_at, a.version
+    a.staff_id, a.persona_id, a.status, a.status_reason, a.status_changed_at,
+    a.ownership, a.version
     from account a"""
 SELECT_CHANGE = """select c.id, c.account_id, c.from_status, c.to_status, c.staff_id, c.reason,
     c.actor, c.at from account_change c"""

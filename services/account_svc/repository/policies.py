@@ -3,8 +3,10 @@
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.models import PolicyFact, PolicyRow
+from account_svc.models import PlatformPolicy, PolicyFact, PolicyRow
 from account_svc.platform_wide import platform_wide_policies
 from account_svc.repository.reading import Conditions
 from shared.events.account import Platform
@@ -24,6 +26,27 @@ def filtered_policies(
     conditions.add_given("p.platform = ?", platform)
     conditions.add_given("p.fact = ?", fact)
     return conditions
+
+
+async def load_policies(session: AsyncSession, brand_id: UUID) -> list[PolicyRow]:
+    """The platforms' rows and the brand's, expired ones too, for a use case."""
+    own = await session.scalars(select(PlatformPolicy).where(PlatformPolicy.brand_id == brand_id))
+    return [
+        *platform_wide_policies(),
+        *(
+            PolicyRow(
+                id=row.id,
+                platform=row.platform,
+                fact=row.fact,
+                number=row.number,
+                words=None if row.words is None else tuple(row.words),
+                valid_from=row.valid_from,
+                valid_to=row.valid_to,
+                source=row.source,
+            )
+            for row in own
+        ),
+    ]
 
 
 async def fetch_policies(

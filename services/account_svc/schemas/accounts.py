@@ -18,7 +18,7 @@ from account_svc.models import (
 )
 from account_svc.models.facts import Facts
 from account_svc.models.platform_status import state_at
-from shared.events.account import AccountStatus, Platform, PlatformStatus
+from shared.events.account import AccountStatus, Ownership, Platform, PlatformStatus
 from shared.ids import AccountId, PersonaId, StaffId, UnitId, typed
 
 
@@ -67,6 +67,7 @@ class AccountOut(BaseModel):
     status: AccountStatus
     status_reason: str | None
     status_changed_at: datetime
+    ownership: Ownership | None
     version: int
 
 

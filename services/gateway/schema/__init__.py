@@ -28,7 +28,12 @@ from gateway.schema.content import (
 )
 from gateway.schema.conversions import ConversionsQuery
 from gateway.schema.deals import DEALS, DealsMutation, DealsQuery
-from gateway.schema.estate import EstateMutation
+from gateway.schema.estate import (
+    HANDOVER_ITEMS,
+    HANDOVERS,
+    EstateMutation,
+    EstateQuery,
+)
 from gateway.schema.fields import described
 from gateway.schema.fit import FitQuery
 from gateway.schema.goals import GOALS, GoalsMutation, GoalsQuery
@@ -88,6 +93,8 @@ KINDS: dict[str, Kind[Any]] = {
         POLICIES,
         LAYOUTS,
         OFF_ROSTER,
+        HANDOVERS,
+        HANDOVER_ITEMS,
         BRANDS,
         API_KEYS,
         IMPORTS,
@@ -100,6 +107,7 @@ KINDS: dict[str, Kind[Any]] = {
 @strawberry.type
 class Query(
     AccountsQuery,
+    EstateQuery,
     LibraryQuery,
     ContentQuery,
     PublishingQuery,

@@ -29,7 +29,7 @@ from gateway.schema.standing import (
 from gateway.schema.tiers import LIFT_BY_UNIT, TIERS_BY_STAFF, LiftFigures, Placement
 from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
 from gateway.upstream import Service
-from shared.events.account import AccountStatus, HealthLevel, Platform, UnitKind
+from shared.events.account import AccountStatus, HealthLevel, Ownership, Platform, UnitKind
 
 
 @resource
@@ -155,6 +155,9 @@ class Account(Node):
     status: AccountStatus
     status_reason: str | None
     status_changed_at: Instant | None
+    ownership: Ownership | None = strawberry.field(
+        description="Whose it is when its person leaves; null: nobody has said."
+    )
     version: int
     unit_id: strawberry.Private[str | None]
     staff_id: strawberry.Private[str | None]
@@ -248,11 +251,6 @@ class RegisterAccountInput(Command):
 
 @strawberry.input
 class ActivateAccountInput(OnOne):
-    reason: str | None = None
-
-
-@strawberry.input
-class SubmitAccountInput(OnOne):
     reason: str | None = None
 
 
@@ -398,10 +396,6 @@ class AccountsMutation:
     @verb()
     async def register_account(self, info: Info, input: RegisterAccountInput) -> AccountResult:
         return await run(info, ACCOUNTS, input)
-
-    @verb("A planned account is opened and waits for the platform.")
-    async def submit_account(self, info: Info, input: SubmitAccountInput) -> AccountResult:
-        return await run_on(info, ACCOUNTS, input, "submit")
 
     @verb()
     async def activate_account(self, info: Info, input: ActivateAccountInput) -> AccountResult:

@@ -4,7 +4,7 @@ import strawberry
 
 from gateway.rows import Batch
 from gateway.schema.scalars import Instant
-from gateway.schema.values import HealthCause, StatusState
+from gateway.schema.standing_values import HealthCause, StatusState
 from gateway.upstream import Service
 from shared.events.account import HealthLevel, PlatformStatus
 

@@ -7,7 +7,9 @@ import strawberry
 from shared.access import Role
 from shared.events.account import (
     AccountStatus,
+    HandoverStatus,
     HealthLevel,
+    Ownership,
     Platform,
     PlatformStatus,
     Right,
@@ -19,7 +21,9 @@ from shared.events.lead import Stage
 for shared_enum in (
     Role,
     AccountStatus,
+    HandoverStatus,
     HealthLevel,
+    Ownership,
     Platform,
     PlatformStatus,
     Right,
@@ -48,33 +52,6 @@ class Seat(StrEnum):
     KOS = "kos"
     KOC = "koc"
     KOL = "kol"
-
-
-@strawberry.enum
-class HealthCause(StrEnum):
-    TOKEN_MISSING = "token_missing"  # noqa: S105 - words for what is wrong with a token
-    TOKEN_ENDED = "token_ended"  # noqa: S105
-    TOKEN_ENDS_SOON = "token_ends_soon"  # noqa: S105
-    SILENT = "silent"
-    STATUS_EXPIRED = "status_expired"
-    STATUS_ENDS_SOON = "status_ends_soon"
-    DRAFTS_HELD = "drafts_held"
-    POSTS_REFUSED = "posts_refused"
-    RESTRICTED = "restricted"
-    SUSPENDED = "suspended"
-    SET_BACK = "set_back"
-    OFF_BRAND = "off_brand"
-    FOLLOWERS_FELL = "followers_fell"
-    FOLLOWERS_JUMPED = "followers_jumped"
-
-
-@strawberry.enum
-class StatusState(StrEnum):
-    HELD = "held"
-    NOT_YET = "not_yet"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-    SUPERSEDED = "superseded"
 
 
 @strawberry.enum

@@ -1,0 +1,113 @@
+"""Somebody who leaves, who takes, and what content_svc tells of the customers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from account_svc.use_cases.handovers import STEP, handover_timers
+from shared.clock import now
+from shared.database import Sessions
+from shared.events.account import CustomersAssigned
+from shared.events.content import (
+    CustomerResult,
+    CustomersAnswered,
+    CustomersListed,
+    ListedCustomer,
+)
+from shared.ids import uuid7
+from shared.inbox import Inbox
+from shared.timers import Due
+from tests.account_svc.earning import envelope
+from tests.account_svc.making import Api, make_account, make_staff
+from tests.caller import Json, uuid_of
+
+
+async def make_member(api: Api, unit: Json | None = None) -> tuple[Json, Json]:
+    """A person with a WeCom account."""
+    person = await make_staff(api, unit)
+    account = await make_account(
+        api, person, platform="wecom", handle=f"wc-{uuid7().hex[-8:]}", domain="private"
+    )
+    return person, account
+
+
+async def open_handover(api: Api, leaver: Json, *takers: Json) -> Json:
+    taker_ids = [taker["id"] for taker in takers]
+    return await api.post("/handovers", {"staff_id": leaver["id"], "taker_ids": taker_ids})
+
+
+async def step(sessions: Sessions, api: Api, handover: Json) -> datetime | None:
+    """What the worker does when the timer rings."""
+    due = Due(api.brand_id, STEP, uuid_of(handover["id"]), now(), attempt=0)
+    return await handover_timers(sessions, bytes(32))[STEP](due)
+
+
+@dataclass
+class Platform:
+    """content_svc and the platform behind it: tells customers, answers what it was asked."""
+
+    api: Api
+    inbox: Inbox
+    handover: Json
+    account: Json
+    book_id: UUID
+    version: int = 0
+    answered: int = 0
+
+    async def list_customers(
+        self, moved_at: Sequence[Sequence[datetime]], *, chunk: int = 500
+    ) -> list[UUID]:
+        ids = [uuid7() for _ in moved_at]
+        told = [
+            ListedCustomer(customer_id=each, moved_at=list(moves))
+            for each, moves in zip(ids, moved_at, strict=True)
+        ]
+        chunks = [told[start : start + chunk] for start in range(0, len(told), chunk)] or [[]]
+        for place, some in enumerate(chunks):
+            is_last = place == len(chunks) - 1
+            await self._tell(CustomersListed(**self._about(), customers=some, is_last=is_last))
+        return ids
+
+    async def asked(self) -> list[CustomersAssigned]:
+        """What was not answered yet."""
+        told = await self.api.events("kos.handover")
+        calls = [event for event in told if isinstance(event, CustomersAssigned)]
+        found, self.answered = calls[self.answered :], len(calls)
+        return found
+
+    async def answer(
+        self,
+        calls: Sequence[CustomersAssigned],
+        outcome: Callable[[UUID], str] | str,
+        *,
+        at: datetime | None = None,
+    ) -> None:
+        for call in calls:
+            results = [
+                CustomerResult(
+                    customer_id=each,
+                    outcome=outcome if isinstance(outcome, str) else outcome(each),
+                    at=at or now(),
+                )
+                for each in call.customer_ids
+            ]
+            await self._tell(CustomersAnswered(**self._about(), results=results))
+
+    def _about(self) -> dict[str, UUID]:
+        return {
+            "book_id": self.book_id,
+            "handover_id": uuid_of(self.handover["id"]),
+            "account_id": uuid_of(self.account["id"]),
+        }
+
+    async def _tell(self, event: CustomersListed | CustomersAnswered) -> None:
+        """Twice, as a consumer may get it."""
+        self.version += 1
+        sent = envelope(self.api.brand_id, event, self.version)
+        await self.inbox.take([sent])
+        await self.inbox.take([sent])
+
+
+def platform_of(api: Api, inbox: Inbox, handover: Json, account: Json) -> Platform:
+    return Platform(api, inbox, handover, account, uuid7())

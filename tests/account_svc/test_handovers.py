@@ -1,0 +1,257 @@
+"""A leaver's estate through the gateway: planned, carried out, planned anew, and over."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from shared.access import Role
+from shared.clock import now
+from shared.database import Sessions, brand_session
+from shared.events.account import (
+    AccountHandedOver,
+    AccountRetired,
+    HandoverFinished,
+    HandoverOpened,
+    HandoverStarted,
+)
+from shared.inbox import Inbox
+from tests.account_svc.graph import Graph
+from tests.account_svc.leaving import make_member, open_handover, platform_of, step
+from tests.account_svc.making import Api, make_account, make_staff, make_unit
+from tests.caller import Json, uuid_of
+
+OPEN = """mutation($input: OpenHandoverInput!) { openHandover(input: $input) {
+  ... on Handover { id status takerIds awaitedIds staff { id } progress { kind status items } }
+  ... on Problem { code message path } } }"""
+READ = """query($id: ID!) {
+  handover(id: $id) { status progress { kind status items nextAt } }
+  handoverItems(handoverId: $id, first: 10) { nodes {
+    kind status dueAt waitsFor refusal attempts account { id } taker { id } } } }"""
+
+
+async def counts(api: Api, handover: Json) -> dict[tuple[str, str], int]:
+    body = {"ids": [handover["id"]]}
+    (found,) = (await api.post("/handovers/progress/by-handovers", body))["items"]
+    return {(each["kind"], each["status"]): each["items"] for each in found["counts"]}
+
+
+async def state_ownership(api: Api, account: Json, ownership: str) -> Json:
+    return await api.post(
+        f"/accounts/{account['id']}/state-ownership",
+        {"ownership": ownership, "reference": "合同第7条"},
+    )
+
+
+async def make_due(api: Api, sessions: Sessions) -> None:
+    """As if the wait were over."""
+    async with brand_session(sessions, api.brand_id) as session:
+        await session.execute(text("update handover_item set due_at = now() where due_at > now()"))
+
+
+async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
+    api: Api, graph: Graph, worker_sessions: Sessions
+) -> None:
+    unit = await make_unit(api)
+    leaver, taker = await make_staff(api, unit), await make_staff(api, unit)
+    ours = await make_account(api, leaver, platform="douyin", handle="dy-ours")
+    theirs = await make_account(api, leaver, platform="weibo", handle="wb-theirs")
+    unclear = await make_account(api, leaver, platform="kuaishou", handle="ks-unclear")
+    await state_ownership(api, ours, "brand_made")
+    await state_ownership(api, theirs, "staff_owned")
+
+    opened = (
+        await graph.ask(
+            api.principal, OPEN, input={"staffId": leaver["id"], "takerIds": [taker["id"]]}
+        )
+    )["openHandover"]
+    await api.post(f"/handovers/{opened['id']}/start")
+    await step(worker_sessions, api, opened)
+    half = (await graph.ask(api.principal, READ, id=opened["id"]))["handover"]
+    await state_ownership(api, unclear, "consent_given")
+    await step(worker_sessions, api, opened)
+    await step(worker_sessions, api, opened)
+
+    read = await graph.ask(api.principal, READ, id=opened["id"])
+    (accounts,) = [
+        {each["id"]: each for each in (await api.by_ids("/accounts", *ids))["items"]}
+        for ids in [(ours["id"], theirs["id"], unclear["id"])]
+    ]
+    assert opened["status"] == "PLANNED"
+    assert opened["progress"] == [
+        {"kind": "ACCOUNT", "status": "NEEDS_OWNERSHIP", "items": 1},
+        {"kind": "ACCOUNT", "status": "PLANNED", "items": 2},
+    ]
+    assert {each["status"] for each in half["progress"]} == {"DONE", "NEEDS_OWNERSHIP"}
+    assert half["status"] == "RUNNING"
+    assert read["handover"]["status"] == "DONE"
+    assert {
+        each["account"]["id"]: each["taker"] and each["taker"]["id"]
+        for each in read["handoverItems"]["nodes"]
+    } == {ours["id"]: taker["id"], theirs["id"]: None, unclear["id"]: taker["id"]}
+    assert (accounts[ours["id"]]["status"], accounts[ours["id"]]["staff_id"]) == (
+        "handed_over",
+        taker["id"],
+    )
+    assert accounts[theirs["id"]]["status"] == "retired"
+    assert accounts[unclear["id"]]["staff_id"] == taker["id"]
+    told = await api.events()
+    assert [type(event) for event in told if event.topic == "kos.handover"] == [
+        HandoverOpened,
+        HandoverStarted,
+        HandoverFinished,
+    ]
+    assert len([event for event in told if isinstance(event, AccountHandedOver)]) == 2
+    assert len([event for event in told if isinstance(event, AccountRetired)]) == 1
+    actions = [action for actor, action, _ in await api.audited() if actor.startswith("handover_")]
+    assert sorted(actions) == ["account.handed_over", "account.handed_over", "account.retired"]
+
+
+async def test_a6_a_thousand_customers_are_planned_asked_for_and_moved_within_the_limits(
+    api: Api, worker_sessions: Sessions, inbox: Inbox
+) -> None:
+    leaver, account = await make_member(api)
+    takers = [(await make_member(api))[0] for _ in range(3)]
+    handover = await open_handover(api, leaver, *takers)
+    platform = platform_of(api, inbox, handover, account)
+    lately = [now() - timedelta(days=10), now() - timedelta(days=5)]
+    early = await api.refuse(f"/handovers/{handover['id']}/start")
+
+    await platform.list_customers([lately if n % 100 == 0 else [] for n in range(1_000)])
+    planned = await counts(api, handover)
+    await api.post(f"/handovers/{handover['id']}/start")
+    next_at = await step(worker_sessions, api, handover)
+    while next_at is not None and next_at <= now():
+        next_at = await step(worker_sessions, api, handover)
+    calls = await platform.asked()
+    await platform.answer(calls, "accepted")
+    moving = await counts(api, handover)
+    await platform.answer(calls, "moved")
+
+    waiting = (await api.get("/handover-items", handover_id=handover["id"], status="planned"))[
+        "items"
+    ]
+    assert (handover["status"], early["code"]) == ("gathering", "handover_not_planned")
+    assert planned[("customer", "planned")] == 1_000
+    assert max(len(call.customer_ids) for call in calls) == 100
+    assert sum(len(call.customer_ids) for call in calls) == 990
+    shares = Counter[Any]()
+    for call in calls:
+        shares[call.taker_id] += len(call.customer_ids)
+    assert max(shares.values()) - min(shares.values()) <= 10
+    assert moving[("customer", "moving")] == 990
+    assert (await counts(api, handover))[("customer", "done")] == 990
+    # the account stays until the last customer has moved, the others until their window is over
+    assert {each["waits_for"] for each in waiting if each["kind"] == "customer"} == {
+        "transfers_per_customer"
+    }
+    assert next_at is not None
+    assert next_at - lately[0] == timedelta(days=90)
+
+
+async def test_a6_refusals_full_takers_and_faults_are_planned_anew_and_nothing_is_lost(
+    api: Api, graph: Graph, worker_sessions: Sessions, inbox: Inbox
+) -> None:
+    leaver, account = await make_member(api)
+    (first, _), (second, _) = await make_member(api), await make_member(api)
+    handover = await open_handover(api, leaver, first, second)
+    platform = platform_of(api, inbox, handover, account)
+    ids = await platform.list_customers([[]] * 6)
+    await api.post(f"/handovers/{handover['id']}/start")
+    await step(worker_sessions, api, handover)
+    calls = {call.taker_id: call for call in await platform.asked()}
+    to_first, to_second = calls[uuid_of(first["id"])], calls[uuid_of(second["id"])]
+    refuses, stays_busy, gone = to_first.customer_ids
+
+    await platform.answer(
+        [to_first],
+        lambda each: {refuses: "refused", stays_busy: "in_progress", gone: "gone"}[each],
+    )
+    await platform.answer([to_second], "taker_full")
+    after_full = await counts(api, handover)
+    again_at = await step(worker_sessions, api, handover)
+    again = await platform.asked()
+    await make_due(api, worker_sessions)
+    third, _ = await make_member(api)
+    await api.post(f"/handovers/{handover['id']}/change-takers", {"taker_ids": [third["id"]]})
+    await make_due(api, worker_sessions)
+    await step(worker_sessions, api, handover)
+    to_third = await platform.asked()
+    await platform.answer([*again, *to_third], "accepted")
+    await platform.answer([*again, *to_third], "moved")
+    await step(worker_sessions, api, handover)
+
+    # refused by the first and the second is full: somebody has to decide; those of the second
+    # go to the first at once, the busy one a day later
+    assert after_full == {
+        ("account", "planned"): 1,
+        ("customer", "gone"): 1,
+        ("customer", "needs_taker"): 1,
+        ("customer", "planned"): 4,
+    }
+    assert [call.taker_id for call in again] == [uuid_of(first["id"])]
+    assert set(again[0].customer_ids) == set(to_second.customer_ids)
+    assert again_at is not None
+    assert again_at > now() + timedelta(hours=23)
+    assert [(call.taker_id, set(call.customer_ids)) for call in to_third] == [
+        (uuid_of(third["id"]), {refuses, stays_busy})
+    ]
+    read = await graph.ask(api.principal, READ, id=handover["id"])
+    assert read["handover"]["status"] == "DONE"
+    assert await counts(api, handover) == {
+        ("account", "done"): 1,
+        ("customer", "done"): 5,
+        ("customer", "gone"): 1,
+    }
+    assert len(ids) == 6
+    assert (await api.by_ids("/accounts", account["id"]))["items"][0]["status"] == "retired"
+
+
+async def test_a6_a_fault_is_tried_again_and_then_waits_for_a_decision(
+    api: Api, worker_sessions: Sessions, inbox: Inbox
+) -> None:
+    leaver, account = await make_member(api)
+    taker, _ = await make_member(api)
+    handover = await open_handover(api, leaver, taker)
+    platform = platform_of(api, inbox, handover, account)
+    await platform.list_customers([[]])
+    await api.post(f"/handovers/{handover['id']}/start")
+
+    for _ in range(5):
+        await make_due(api, worker_sessions)
+        await step(worker_sessions, api, handover)
+        await platform.answer(await platform.asked(), "failed")
+
+    assert (await counts(api, handover))[("customer", "failed")] == 1
+    await api.post(f"/handovers/{handover['id']}/change-takers", {"taker_ids": [taker["id"]]})
+    assert (await counts(api, handover))[("customer", "planned")] == 1
+
+
+async def test_a6_wrong_takers_a_second_handover_and_people_of_other_units_are_refused(
+    api: Api, graph: Graph, other_api: Api
+) -> None:
+    leaver, _ = await make_member(api)
+    taker, _ = await make_member(api)
+    stranger, _ = await make_member(other_api)
+    gone = await make_staff(api)
+    await api.post(f"/staff/{gone['id']}/depart", {"reason": "离职"})
+
+    def body(*takers: Json) -> Json:
+        return {"staff_id": leaver["id"], "taker_ids": [each["id"] for each in takers]}
+
+    refused = [
+        (await api.refuse("/handovers", body(taker, wrong)))["field"]
+        for wrong in (leaver, stranger, gone)
+    ]
+    await open_handover(api, leaver, taker)
+    twice = await graph.ask(
+        api.principal, OPEN, input={"staffId": leaver["id"], "takerIds": [taker["id"]]}
+    )
+    manager = api.acting(Role.STORE_MANAGER, unit_ids=(taker["unit_id"],))
+
+    assert refused == ["/taker_ids/1"] * 3
+    assert twice["openHandover"]["code"] == "handover_open_already"
+    assert (await manager.refuse("/handovers", body(taker)))["code"] == "staff_not_found"
+    assert (await manager.get("/handovers"))["items"] == []
+    assert (await other_api.get("/handovers"))["items"] == []
