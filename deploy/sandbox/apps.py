@@ -24,8 +24,10 @@ class WecomCorp(_App):
     token_seconds: float = 7200
     confirm_seconds: float = 2
     silent_members: list[str] = []
-    customers_per_member: int = Field(default=3, ge=0, le=100)
+    customers_per_member: int = Field(default=3, ge=0, le=10_000)
     closed_membership: bool = False
+    refusing_customers: list[str] = []
+    full_members: list[str] = []
 
 
 class OceanEngineApp(_App):

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.models import AccountEntry, DealOutcome, UnitEntry
 from content_svc.repository import directory, outcomes
+from content_svc.use_cases import customers
 from shared.consumer import Handler
 from shared.events import Event, Received
 from shared.events.account import (
@@ -22,6 +23,8 @@ from shared.events.account import (
     AccountSuspended,
     CertificateEarned,
     CertificateExpired,
+    CustomersAssigned,
+    HandoverOpened,
     StaffChanged,
     StaffDeparted,
     StaffJoined,
@@ -38,7 +41,7 @@ from shared.events.lead import (
     LeadVoided,
 )
 
-TOPICS = ("kos.account", "kos.deal", "kos.lead", "kos.org", "kos.staff")
+TOPICS = ("kos.account", "kos.deal", "kos.handover", "kos.lead", "kos.org", "kos.staff")
 
 
 async def on_unit_added(session: AsyncSession, received: Received[UnitAdded]) -> None:
@@ -202,6 +205,16 @@ def _credit(event: LeadQualified | LeadAccepted | DealEvent) -> dict[str, Any]:
     }
 
 
+async def on_handover_opened(session: AsyncSession, received: Received[HandoverOpened]) -> None:
+    await customers.open_books(session, received.brand_id, received.event)
+
+
+async def on_customers_assigned(
+    session: AsyncSession, received: Received[CustomersAssigned]
+) -> None:
+    await customers.assign(session, received.brand_id, received.event)
+
+
 HANDLERS: dict[type[Event], Handler] = {
     UnitAdded: on_unit_added,
     UnitChanged: on_unit_added,
@@ -224,4 +237,6 @@ HANDLERS: dict[type[Event], Handler] = {
     LeadVoided: on_lead_voided,
     DealWon: on_deal_won,
     DealVoided: on_deal_voided,
+    HandoverOpened: on_handover_opened,
+    CustomersAssigned: on_customers_assigned,
 }

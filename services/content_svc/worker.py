@@ -14,10 +14,11 @@ from content_svc.connectors.handoff import Handoff
 from content_svc.connectors.http import create_client
 from content_svc.connectors.tokens import TokenBook
 from content_svc.connectors.wecom import Wecom
+from content_svc.connectors.wecom_customers import WecomCustomers
 from content_svc.consumers import HANDLERS, TOPICS
 from content_svc.settings import Settings
 from content_svc.storage import open_store
-from content_svc.use_cases import authorizations, campaigns, measuring, rechecking
+from content_svc.use_cases import authorizations, campaigns, customers, measuring, rechecking
 from content_svc.use_cases.authorizations import Renewer
 from content_svc.use_cases.dispatch import Dispatcher
 from content_svc.use_cases.measuring import Measurer
@@ -78,11 +79,13 @@ def timer_handlers(
     settings: Settings, sessions: Sessions, http: aiohttp.ClientSession
 ) -> dict[str, TimerHandler]:
     """What the worker does at a time, by kind of timer."""
-    tokens = TokenBook(sessions, open_vault(settings))
+    vault = open_vault(settings)
+    tokens = TokenBook(sessions, vault)
     douyin = Douyin(settings.douyin_url, http, tokens)
+    wecom = Wecom(settings.wecom_url, http, tokens)
     connectors: dict[Platform, Connector] = {
         Platform.DOUYIN: douyin,
-        Platform.WECOM: Wecom(settings.wecom_url, http, tokens),
+        Platform.WECOM: wecom,
     }
     planner = Planner(sessions)
     dispatcher = Dispatcher(
@@ -101,4 +104,5 @@ def timer_handlers(
         measuring.MEASURE: measurer.measure,
         rechecking.RECHECK: rechecking.Rechecker(sessions).recheck,
         authorizations.RENEW: Renewer(sessions, tokens, douyin).renew,
+        customers.WORK: customers.Clerk(sessions, vault, WecomCustomers(wecom)).work,
     }

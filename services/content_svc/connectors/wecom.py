@@ -8,7 +8,8 @@ and time before any repeat; ids that already belong to a post are left out.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
 
 import aiohttp
 
@@ -50,6 +51,13 @@ _MOMENT_PUBLISHED = 1
 _CLOCK_SKEW_SECONDS = 60
 
 
+class OfBrand(Protocol):
+    """Whoever asks asks as the brand's app."""
+
+    @property
+    def brand_id(self) -> UUID: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Wecom:
     url: str
@@ -76,7 +84,7 @@ class Wecom:
         msgid = await self._find_message(job) if "sent_at" in job.progress else None
         if msgid is None:
             await job.remember({"sent_at": int(now().timestamp())})
-            body = await self._call(
+            body = await self.ask(
                 job,
                 "add_msg_template",
                 {
@@ -101,13 +109,13 @@ class Wecom:
 
     async def _read_message(self, subject: Subject) -> Reading:
         msgid = subject.platform_post_id
-        body = await self._call(subject, "get_groupmsg_task", {"msgid": msgid, "limit": 1000})
+        body = await self.ask(subject, "get_groupmsg_task", {"msgid": msgid, "limit": 1000})
         if not _has_row(body, "task_list", subject.handle, "status", _SENT):
             return Reading(delivery=_delivery("created"))
         delivered = failed = 0
         cursor = ""
         while True:
-            page = await self._call(
+            page = await self.ask(
                 subject,
                 "get_groupmsg_send_result",
                 {"msgid": msgid, "userid": subject.handle, "limit": 1000, "cursor": cursor},
@@ -129,7 +137,7 @@ class Wecom:
                 return _moment(moment_id)
         if job_id is None:
             await job.remember({"sent_at": int(now().timestamp())})
-            body = await self._call(
+            body = await self.ask(
                 job,
                 "add_moment_task",
                 {
@@ -139,7 +147,7 @@ class Wecom:
             )
             job_id = _text(body, "jobid")
             await job.remember({"job_id": job_id})
-        task = await self._call(job, "get_moment_task_result", None, jobid=job_id)
+        task = await self.ask(job, "get_moment_task_result", None, jobid=job_id)
         if task.get("status") != _MOMENT_DONE:
             return InReview(None)
         result = task.get("result")
@@ -159,14 +167,14 @@ class Wecom:
             if f"moment:{moment_id}" in taken:
                 continue
             # Other members may have been given the same text: it is ours if it asks our member.
-            body = await self._call(job, "get_moment_task", {"moment_id": moment_id})
+            body = await self.ask(job, "get_moment_task", {"moment_id": moment_id})
             if any(row.get("userid") == job.handle for row in _rows(body, "task_list")):
                 return moment_id
         return None
 
     async def _read_moment(self, subject: Subject) -> Reading:
         moment_id = subject.platform_post_id.removeprefix("moment:")
-        body = await self._call(subject, "get_moment_task", {"moment_id": moment_id})
+        body = await self.ask(subject, "get_moment_task", {"moment_id": moment_id})
         confirmed = _has_row(body, "task_list", subject.handle, "publish_status", _MOMENT_PUBLISHED)
         # A published moment is shown to customers at once: there is no later step to wait for.
         return Reading(delivery=_delivery("delivered" if confirmed else "created"))
@@ -179,7 +187,7 @@ class Wecom:
         ended = int(now().timestamp()) + _CLOCK_SKEW_SECONDS
         cursor = ""
         while True:
-            page = await self._call(
+            page = await self.ask(
                 job,
                 name,
                 {**arguments, "start_time": started, "end_time": ended, "cursor": cursor},
@@ -190,13 +198,13 @@ class Wecom:
             if not cursor:
                 return
 
-    async def _grant(self, whose: Job | Subject, *, refused_version: int | None = None) -> Grant:
+    async def _grant(self, whose: OfBrand, *, refused_version: int | None = None) -> Grant:
         return await self.tokens.grant(
             whose.brand_id, Platform.WECOM, None, self.refresh, refused_version=refused_version
         )
 
-    async def _call(
-        self, whose: Job | Subject, name: str, body: dict[str, Any] | None, **query: str
+    async def ask(
+        self, whose: OfBrand, name: str, body: dict[str, Any] | None, **query: str
     ) -> dict[str, Any]:
         """POST `body`, or GET without one; a token that ended is renewed once."""
         refused_version = None

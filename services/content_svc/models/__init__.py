@@ -9,6 +9,12 @@ from content_svc.models.campaigns import (
     Draft,
     DraftStatus,
 )
+from content_svc.models.customers import (
+    CustomerBook,
+    CustomerMove,
+    MoveStatus,
+    MovingCustomer,
+)
 from content_svc.models.directory import AccountEntry, StaffEntry, StaffRight, UnitEntry
 from content_svc.models.library import Asset, AssetKind, ContentPolicy, SlotKind, Template
 from content_svc.models.posts import (
@@ -32,10 +38,14 @@ __all__ = [
     "CampaignPlace",
     "CampaignStatus",
     "ContentPolicy",
+    "CustomerBook",
+    "CustomerMove",
     "DealOutcome",
     "Draft",
     "DraftStatus",
     "LeadOutcome",
+    "MoveStatus",
+    "MovingCustomer",
     "Post",
     "PostMetric",
     "PostStatus",

@@ -31,6 +31,7 @@ NOT_A_FOLLOWER = 40131
 SAME_PERSON = 40130
 TRANSFER_IN_PROGRESS = 40129
 TOO_OFTEN = 40128
+TAKER_FULL = 40099
 BAD_WELCOME_CODE = 41050
 
 TYPES = {1: 1, 2: 100}
@@ -287,13 +288,11 @@ async def transfer_customer(world: InWorld, corp: Corp, body: Posted) -> Respons
     with world.db:
         for userid in (handover, takeover):
             get_member(world, corp, userid)
-        _settle_transfers(world, corp["app_id"])
+        _settle_transfers(world, corp)
         answers = [
             {
                 "external_userid": external_userid,
-                "errcode": _begin_transfer(
-                    world, corp["app_id"], external_userid, handover, takeover
-                ),
+                "errcode": _begin_transfer(world, corp, external_userid, handover, takeover),
             }
             for external_userid in wanted
         ]
@@ -301,9 +300,9 @@ async def transfer_customer(world: InWorld, corp: Corp, body: Posted) -> Respons
 
 
 def _begin_transfer(
-    world: World, corp_id: str, external_userid: str, handover: str, takeover: str
+    world: World, corp: Mapping[str, Any], external_userid: str, handover: str, takeover: str
 ) -> int:
-    now = world.now()
+    now, corp_id = world.now(), corp["app_id"]
     follows = world.db.execute(
         "SELECT 1 FROM follow WHERE corp_id = ? AND userid = ? AND external_userid = ?",
         (corp_id, handover, external_userid),
@@ -321,6 +320,8 @@ def _begin_transfer(
         return TRANSFER_IN_PROGRESS
     if len(moves) >= TRANSFERS_IN_WINDOW:
         return TOO_OFTEN
+    if takeover in corp["full_members"]:
+        return TAKER_FULL
     world.db.execute(
         "INSERT INTO transfer (corp_id, external_userid, handover, takeover, at)"
         " VALUES (?, ?, ?, ?, ?)",
@@ -329,12 +330,16 @@ def _begin_transfer(
     return 0
 
 
-def _settle_transfers(world: World, corp_id: str) -> None:
-    """Moves the customers whose 24 hours are over; a taker who has the customer keeps one."""
+def _settle_transfers(world: World, corp: Mapping[str, Any]) -> None:
+    """Moves the customers whose 24 hours are over and who did not refuse; a taker who has the
+    customer keeps one."""
+    corp_id = corp["app_id"]
     for row in world.db.execute(
         "UPDATE transfer SET settled = 1 WHERE corp_id = ? AND at <= ? AND NOT settled RETURNING *",
         (corp_id, world.now() - TRANSFER_SECONDS),
     ).fetchall():
+        if row["external_userid"] in corp["refusing_customers"]:
+            continue
         world.db.execute(
             "UPDATE OR REPLACE follow SET userid = ?"
             " WHERE corp_id = ? AND userid = ? AND external_userid = ?",
@@ -345,18 +350,24 @@ def _settle_transfers(world: World, corp_id: str) -> None:
 @router.post("/externalcontact/transfer_result")
 async def transfer_result(world: InWorld, corp: Corp, body: Posted) -> Response:
     with world.db:
-        _settle_transfers(world, corp["app_id"])
+        _settle_transfers(world, corp)
     rows = world.db.execute(
         "SELECT * FROM transfer WHERE corp_id = ? AND handover = ? AND takeover = ? ORDER BY seq",
         (corp["app_id"], body.get("handover_userid"), body.get("takeover_userid")),
     )
-    done, waiting = 1, 2
+    done, waiting, refused = 1, 2, 3
+
+    def status(row: sqlite3.Row) -> int:
+        if row["at"] + TRANSFER_SECONDS > world.now():
+            return waiting
+        return refused if row["external_userid"] in corp["refusing_customers"] else done
+
     return ok(
         {
             "customer": [
                 {
                     "external_userid": row["external_userid"],
-                    "status": done if row["at"] + TRANSFER_SECONDS <= world.now() else waiting,
+                    "status": status(row),
                     "takeover_time": int(row["at"] + TRANSFER_SECONDS),
                 }
                 for row in rows

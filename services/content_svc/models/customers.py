@@ -1,0 +1,73 @@
+"""Customers of WeCom members who leave: who they are stays here, under the handover's own ids."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from content_svc.models.base import Base
+from shared.database import Aggregate
+
+
+class MoveStatus(StrEnum):
+    LISTED = "listed"
+    ASSIGNED = "assigned"
+    """To be asked for in the call `call_id`."""
+    ASKING = "asking"
+    """A call was begun; whether the platform took it is not known."""
+    WAITING = "waiting"
+    """The platform took it; what came of it is looked up at `look_at`."""
+    ANSWERED = "answered"
+
+
+class CustomerBook(Aggregate, Base):
+    """The customers of one account in one handover."""
+
+    __tablename__ = "customer_book"
+    __table_args__ = (UniqueConstraint("brand_id", "handover_id", "account_id"),)
+
+    brand_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
+    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
+    handover_id: Mapped[UUID]
+    account_id: Mapped[UUID]
+    listed_at: Mapped[datetime | None]
+
+
+class MovingCustomer(Base):
+    __tablename__ = "moving_customer"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["brand_id", "book_id"], ["customer_book.brand_id", "customer_book.id"]
+        ),
+        Index("ix_moving_customer_book_id", "book_id", "status", "call_id"),
+    )
+
+    brand_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
+    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
+    book_id: Mapped[UUID]
+    sealed: Mapped[bytes]
+    """The platform's id of the customer, under the data key whose subject is the book."""
+    customer_index: Mapped[bytes]
+    status: Mapped[MoveStatus]
+    call_id: Mapped[UUID | None]
+    taker_account_id: Mapped[UUID | None]
+    asked_at: Mapped[datetime | None]
+    """When the call was first begun."""
+    look_at: Mapped[datetime | None]
+
+
+class CustomerMove(Base):
+    """A move that the platform took: it counts against the customer's limit, whatever came of it.
+    Append-only."""
+
+    __tablename__ = "customer_move"
+    __table_args__ = (
+        Index("ix_customer_move_customer_index", "brand_id", "customer_index", "accepted_at"),
+    )
+
+    brand_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
+    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
+    customer_index: Mapped[bytes]
+    accepted_at: Mapped[datetime]

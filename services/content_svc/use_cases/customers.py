@@ -1,0 +1,292 @@
+"""Customers of members who leave: listed for the plan, moved as it says, and what came of it told.
+
+The platform is called between two transactions. A call whose outcome is not known is looked up
+before it is repeated.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from content_svc.connectors import Rejected, TryLater
+from content_svc.connectors.tokens import EXPIRED, MISSING
+from content_svc.connectors.wecom_customers import Answer, WecomCustomers
+from content_svc.models import CustomerBook, MoveStatus, MovingCustomer
+from content_svc.repository import customers as repository
+from shared import outbox, timers
+from shared.clock import now
+from shared.database import Sessions, brand_session
+from shared.events.account import CustomersAssigned, HandoverOpened
+from shared.events.content import (
+    CustomerResult,
+    CustomersAnswered,
+    CustomersListed,
+    ListedCustomer,
+)
+from shared.ids import uuid7
+from shared.sealing import Vault, seal, unseal
+from shared.timers import Due
+
+WORK = "customers.work"
+_FIELD = "external_userid"
+_CHUNK = 500
+_REMEMBERED = timedelta(days=400)
+"""Moves that the plan is told of: longer than any platform's window."""
+_FIRST_LOOK = timedelta(hours=24)
+"""A customer has a day to refuse; looking earlier would find everybody waiting."""
+_NEXT_LOOK = timedelta(hours=1)
+_RETRY = timedelta(minutes=1)
+_UNAUTHORIZED_RETRY = timedelta(minutes=10)
+_WORK_SECONDS = 5
+
+
+async def open_books(session: AsyncSession, brand_id: UUID, event: HandoverOpened) -> None:
+    """The customers of these accounts are to be listed."""
+    for account_id in event.customers_of:
+        book_id = await repository.open_book(session, brand_id, event.handover_id, account_id)
+        await timers.schedule(session, brand_id, WORK, book_id, now())
+
+
+async def assign(session: AsyncSession, brand_id: UUID, event: CustomersAssigned) -> None:
+    """The customers are to be moved to the taker, in one call."""
+    book = await repository.find_book(session, brand_id, event.handover_id, event.account_id)
+    if book is None:
+        return
+    await repository.assign(
+        session,
+        book,
+        event.customer_ids,
+        call_id=event.call_id,
+        taker_account_id=event.taker_account_id,
+    )
+    await timers.schedule(session, brand_id, WORK, book.id, now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What the platform is asked: members, and customers by our ids."""
+
+    giver: str
+    taker: str
+    names: dict[UUID, str]
+    asked_at: datetime
+    is_repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """The worker's timer handler for one book."""
+
+    sessions: Sessions
+    vault: Vault
+    customers: WecomCustomers
+
+    async def work(self, due: Due) -> datetime | None:
+        until = time.monotonic() + _WORK_SECONDS
+        try:
+            await self._list(due)
+            while await self._ask(due) or await self._look(due):
+                if time.monotonic() > until:
+                    return now()
+        except TryLater as trouble:
+            return now() + max(trouble.after or _RETRY, _RETRY)
+        except Rejected as refusal:
+            if refusal.reason in (MISSING, EXPIRED):
+                return now() + _UNAUTHORIZED_RETRY
+            raise
+        async with brand_session(self.sessions, due.brand_id) as session:
+            book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
+            return await repository.next_look(session, book)
+
+    async def _list(self, due: Due) -> None:
+        async with brand_session(self.sessions, due.brand_id) as session:
+            book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
+            if book.listed_at is not None:
+                return
+            handle = (await repository.handles(session, due.brand_id, [book.account_id])).get(
+                book.account_id
+            )
+        if handle is None:
+            raise TryLater("account_not_known_yet")
+        found = await self.customers.list_customers(due.brand_id, handle)
+        async with brand_session(self.sessions, due.brand_id) as session:
+            book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
+            if book.listed_at is None:
+                book.listed_at = now()
+                await self._keep(session, book, list(dict.fromkeys(found)))
+
+    async def _keep(self, session: AsyncSession, book: CustomerBook, found: list[str]) -> None:
+        """Write the customers down and tell the plan, in pieces that fit into an event."""
+        brand_id = book.brand_id
+        data_key = await self.vault.create_key(session, brand_id, book.id)
+        indexes = [self.vault.index(brand_id, _FIELD, each) for each in found]
+        moves = await repository.moves_since(session, brand_id, indexes, now() - _REMEMBERED)
+        rows = [
+            {
+                "brand_id": brand_id,
+                "id": uuid7(),
+                "book_id": book.id,
+                "sealed": seal(data_key, name.encode(), brand_id, book.id, _FIELD),
+                "customer_index": index,
+                "status": MoveStatus.LISTED,
+            }
+            for name, index in zip(found, indexes, strict=True)
+        ]
+        await repository.add_customers(session, rows)
+        told = [
+            ListedCustomer(customer_id=row["id"], moved_at=moves.get(index, []))
+            for row, index in zip(rows, indexes, strict=True)
+        ]
+        for start in range(0, max(len(told), 1), _CHUNK):
+            outbox.add(
+                session,
+                book,
+                CustomersListed(
+                    **_about(book),
+                    customers=told[start : start + _CHUNK],
+                    is_last=start + _CHUNK >= len(told),
+                ),
+            )
+
+    async def _ask(self, due: Due) -> bool:
+        """Make one call, or find out what became of one that was begun; whether there was one."""
+        async with brand_session(self.sessions, due.brand_id) as session:
+            book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
+            rows = await repository.next_call(session, book)
+            if not rows:
+                return False
+            is_repeated = any(row.status is MoveStatus.ASKING for row in rows)
+            for row in rows:
+                row.status = MoveStatus.ASKING
+                row.asked_at = row.asked_at or now()
+            call = await self._call(session, book, rows, is_repeated=is_repeated)
+        answers: dict[str, Answer] = {}
+        if call is not None and call.is_repeated:
+            answers = await self._taken(due.brand_id, call)
+        if call is not None:
+            names = [name for name in call.names.values() if name not in answers]
+            if names:
+                answers |= await self._move(due.brand_id, call, names)
+        await self._record(due, [row.id for row in rows], call, answers)
+        return True
+
+    async def _call(
+        self,
+        session: AsyncSession,
+        book: CustomerBook,
+        rows: Sequence[MovingCustomer],
+        *,
+        is_repeated: bool = False,
+    ) -> _Call | None:
+        """None when a member is not known any more."""
+        taker_id = rows[0].taker_account_id
+        if taker_id is None:
+            return None
+        handles = await repository.handles(session, book.brand_id, [book.account_id, taker_id])
+        if len(handles) < 2:
+            return None
+        data_key = (await self.vault.keys(session, book.brand_id, [book.id]))[book.id]
+        names = {
+            row.id: unseal(data_key, row.sealed, book.brand_id, book.id, _FIELD).decode()
+            for row in rows
+        }
+        asked_at = min(row.asked_at for row in rows if row.asked_at is not None)
+        return _Call(handles[book.account_id], handles[taker_id], names, asked_at, is_repeated)
+
+    async def _taken(self, brand_id: UUID, call: _Call) -> dict[str, Answer]:
+        """The customers that the platform took in an earlier attempt at the same call."""
+        results = await self.customers.results(brand_id, call.giver, call.taker)
+        return {
+            name: Answer("accepted")
+            for name in call.names.values()
+            if name in results and _is_of(results[name].takes_effect_at, call)
+        }
+
+    async def _move(self, brand_id: UUID, call: _Call, names: list[str]) -> dict[str, Answer]:
+        try:
+            return await self.customers.move(brand_id, call.giver, call.taker, names)
+        except Rejected as refusal:
+            if refusal.reason in (MISSING, EXPIRED):
+                raise
+            return {name: Answer("failed", refusal.reason) for name in names}
+
+    async def _record(
+        self, due: Due, ids: list[UUID], call: _Call | None, answers: dict[str, Answer]
+    ) -> None:
+        at = now()
+        async with brand_session(self.sessions, due.brand_id) as session:
+            book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
+            rows = [row for row in await repository.next_call(session, book) if row.id in ids]
+            results, moves = [], []
+            for row in rows:
+                answer = Answer("failed", "member_not_known")
+                if call is not None:
+                    answer = answers.get(call.names[row.id], Answer("failed", "not_answered"))
+                is_accepted = answer.outcome == "accepted"
+                row.status = MoveStatus.WAITING if is_accepted else MoveStatus.ANSWERED
+                row.look_at = at + _FIRST_LOOK if is_accepted else None
+                if is_accepted:
+                    moves.append(
+                        {
+                            "brand_id": row.brand_id,
+                            "id": uuid7(),
+                            "customer_index": row.customer_index,
+                            "accepted_at": at,
+                        }
+                    )
+                results.append(
+                    CustomerResult(
+                        customer_id=row.id, outcome=answer.outcome, at=at, reason=answer.reason
+                    )
+                )
+            await repository.add_moves(session, moves)
+            _tell(session, book, results)
+
+    async def _look(self, due: Due) -> bool:
+        """See what came of the moves to one taker; whether there was one to look at."""
+        async with brand_session(self.sessions, due.brand_id) as session:
+            book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
+            rows = await repository.to_look_at(session, book, now())
+            if not rows:
+                return False
+            call = await self._call(session, book, rows)
+        found = (
+            {}
+            if call is None
+            else await self.customers.results(due.brand_id, call.giver, call.taker)
+        )
+        at = now()
+        async with brand_session(self.sessions, due.brand_id) as session:
+            book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
+            results = []
+            for row in await repository.to_look_at(session, book, at):
+                result = None if call is None else found.get(call.names.get(row.id, ""))
+                if result is None or result.outcome == "waiting":
+                    row.look_at = at + _NEXT_LOOK
+                    continue
+                row.status, row.look_at = MoveStatus.ANSWERED, None
+                results.append(CustomerResult(customer_id=row.id, outcome=result.outcome, at=at))
+            _tell(session, book, results)
+        return True
+
+
+def _is_of(takes_effect_at: datetime | None, call: _Call) -> bool:
+    """Whether a result belongs to this call and not to one of long ago between the same two."""
+    return takes_effect_at is None or takes_effect_at > call.asked_at
+
+
+def _tell(session: AsyncSession, book: CustomerBook, results: list[CustomerResult]) -> None:
+    if results:
+        outbox.add(session, book, CustomersAnswered(**_about(book), results=results))
+
+
+def _about(book: CustomerBook) -> dict[str, UUID]:
+    return {
+        "book_id": book.id,
+        "handover_id": book.handover_id,
+        "account_id": book.account_id,
+    }
