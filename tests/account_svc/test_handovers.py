@@ -97,10 +97,10 @@ async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
     assert accounts[theirs["id"]]["status"] == "retired"
     assert accounts[unclear["id"]]["staff_id"] == taker["id"]
     told = await api.events()
-    assert [type(event) for event in told if event.topic == "kos.handover"] == [
-        HandoverOpened,
-        HandoverStarted,
-        HandoverFinished,
+    assert [event.type for event in told if event.topic == "kos.handover"] == [
+        HandoverOpened.type,
+        HandoverStarted.type,
+        HandoverFinished.type,
     ]
     assert len([event for event in told if isinstance(event, AccountHandedOver)]) == 2
     assert len([event for event in told if isinstance(event, AccountRetired)]) == 1

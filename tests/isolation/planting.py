@@ -591,7 +591,11 @@ class Planter:
         return brand
 
     async def things_of(self, store: Store) -> dict[str, list[str]]:
-        found = {"unit": [store.unit], "staff": [store.staff], "acct": store.accounts}
+        found = {
+            "unit": [store.unit],
+            "staff": [store.staff, store.mate],
+            "acct": store.accounts,
+        }
         unit, account = uuid_of(store.unit), [uuid_of(each) for each in store.accounts]
         places: tuple[tuple[Service, str, str, str], ...] = (
             ("account", "entry", "ledger_entry", "unit_id = $1"),

@@ -83,7 +83,11 @@ async def lead_from_a_post(world: World, brand: Brand, number: int) -> tuple[str
         "lead", brand.admin, "GET", f"/leads/{made.json()['id']}/decisions"
     )
     (decision,) = decisions.json()["items"]
-    causes = {each["staff_id"]: each["rejected_because"] for each in decision["candidates"]}
+    causes = {
+        each["staff_id"]: each["rejected_because"]
+        for each in decision["candidates"]
+        if each["rejected_because"] != "not_a_seller"
+    }
     return decision["outcome"], causes
 
 

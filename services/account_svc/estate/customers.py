@@ -86,7 +86,7 @@ def plan_customers(
         taker = min(fitting, key=lambda each: given[each.id], default=None)
         if taker is not None and due_at is not None:
             given[taker.id] += 1
-        steps[customer.id] = Step(taker and taker.id, due_at, limit)
+        steps[customer.id] = Step(None if taker is None else taker.id, due_at, limit)
     return steps
 
 
