@@ -18,9 +18,17 @@ from shared.events.content import (
     PostMeasured,
     PostPublished,
 )
-from shared.events.lead import DealVoided, DealWon, LeadAccepted, LeadVoided
+from shared.events.lead import DealVoided, DealWon, LeadAccepted, LeadHandoverFinished, LeadVoided
 
-TOPICS = ("kos.lead", "kos.deal", "kos.post", "kos.draft", "kos.authorization", "kos.customers")
+TOPICS = (
+    "kos.lead",
+    "kos.deal",
+    "kos.post",
+    "kos.draft",
+    "kos.authorization",
+    "kos.customers",
+    "kos.lead_handover",
+)
 
 _REFUSED_BY_PLATFORM = frozenset({"platform_review_unfit", "removed_on_platform"})
 """Why a post failed, where that speaks against its account."""
@@ -236,6 +244,19 @@ async def on_customers_answered(
     await handovers.take_results(session, received.brand_id, event.handover_id, event.results)
 
 
+async def on_lead_handover_finished(
+    session: AsyncSession, received: Received[LeadHandoverFinished]
+) -> None:
+    event = received.event
+    await handovers.take_leads(
+        session,
+        received.brand_id,
+        event.handover_id,
+        leads=event.leads,
+        contacts=event.contacts,
+    )
+
+
 HANDLERS: dict[type[Event], Handler] = {
     LeadAccepted: on_lead_accepted,
     LeadVoided: on_lead_voided,
@@ -250,4 +271,5 @@ HANDLERS: dict[type[Event], Handler] = {
     AuthorizationEnded: on_authorization_ended,
     CustomersListed: on_customers_listed,
     CustomersAnswered: on_customers_answered,
+    LeadHandoverFinished: on_lead_handover_finished,
 }

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lead_svc.hooks import Unreadable
 from lead_svc.repository import directory
 from lead_svc.use_cases import directory as directory_changes
+from lead_svc.use_cases import handovers
 from lead_svc.use_cases.contacts import Crowded
 from lead_svc.use_cases.qualify import QUALIFY, NoSuchForm, learn_more, qualify
 from shared import timers
@@ -24,6 +25,7 @@ from shared.events.account import (
     AccountSuspended,
     CertificateEarned,
     CertificateExpired,
+    HandoverStarted,
     StaffAbsent,
     StaffChanged,
     StaffDeparted,
@@ -38,7 +40,14 @@ from shared.events.lead import LeadCaptured, LeadUpdated
 from shared.sealing import Unreadable as Sealed
 from shared.sealing import Vault
 
-DIRECTORY_TOPICS = ("kos.org", "kos.staff", "kos.account", "kos.post", "kos.campaign")
+DIRECTORY_TOPICS = (
+    "kos.org",
+    "kos.staff",
+    "kos.account",
+    "kos.post",
+    "kos.campaign",
+    "kos.handover",
+)
 PIPELINE_TOPICS = ("kos.lead",)
 
 
@@ -116,6 +125,10 @@ async def on_campaign_launched(session: AsyncSession, received: Received[Campaig
     await directory.save_campaign(session, received.brand_id, received.event)
 
 
+async def on_handover_started(session: AsyncSession, received: Received[HandoverStarted]) -> None:
+    await handovers.begin(session, received.brand_id, received.event)
+
+
 DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     UnitAdded: on_unit,
     UnitChanged: on_unit,
@@ -136,6 +149,7 @@ DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     AccountHandedOver: on_account_handed_over,
     PostPublished: on_post_published,
     CampaignLaunched: on_campaign_launched,
+    HandoverStarted: on_handover_started,
 }
 
 

@@ -14,7 +14,7 @@ from lead_svc.consumers import (
 from lead_svc.intake import TELL_MORE, telling_more
 from lead_svc.models.offer import EXPIRE, WITHDRAW
 from lead_svc.settings import Settings
-from lead_svc.use_cases import offers
+from lead_svc.use_cases import handovers, offers
 from lead_svc.use_cases.qualify import QUALIFY, qualify
 from lead_svc.webhooks import consumers as webhooks
 from lead_svc.webhooks.sender import Sender
@@ -104,7 +104,13 @@ def offer_timers(sessions: Sessions, audit_key: bytes) -> dict[str, TimerHandler
             await audit.flush(session, due.brand_id, audit_key)
         return None
 
-    return {EXPIRE: expire, WITHDRAW: withdraw}
+    async def hand_on(due: Due) -> datetime | None:
+        async with brand_session(sessions, due.brand_id) as session:
+            next_at = await handovers.hand_on(session, due.brand_id, due.subject_id, at=now())
+            await audit.flush(session, due.brand_id, audit_key)
+        return next_at
+
+    return {EXPIRE: expire, WITHDRAW: withdraw, handovers.INHERIT: hand_on}
 
 
 def qualify_timer(

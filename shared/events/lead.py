@@ -12,6 +12,7 @@ from shared.ids import (
     ConnectionId,
     ContactId,
     DealId,
+    HandoverId,
     LeadId,
     OfferId,
     PostId,
@@ -137,6 +138,16 @@ class LeadPooled(LeadEvent):
     reason: str
 
 
+class LeadHandedOver(LeadEvent):
+    """Somebody left, and the lead has another owner."""
+
+    type: ClassVar[str] = "kos.lead.handed_over.v1"
+    from_staff_id: StaffId
+    staff_id: StaffId
+    unit_id: UnitId
+    handover_id: HandoverId
+
+
 class LeadVoided(LeadEvent):
     """The lead was none: what it earned is taken back."""
 
@@ -175,10 +186,34 @@ class ContactStageChanged(ContactEvent):
     changed_by: str
 
 
+class ContactTransferred(ContactEvent):
+    """The contact belongs to another seller."""
+
+    type: ClassVar[str] = "kos.contact.transferred.v1"
+    from_staff_id: StaffId
+    staff_id: StaffId
+    handover_id: HandoverId | None = None
+
+
 class ContactErased(ContactEvent):
     """The person's data is gone: its keys are destroyed."""
 
     type: ClassVar[str] = "kos.contact.erased.v1"
+
+
+class LeadHandoverFinished(Event):
+    """Nobody who left in this handover owns an open lead or a contact any more."""
+
+    topic: ClassVar[str] = "kos.lead_handover"
+    type: ClassVar[str] = "kos.lead_handover.finished.v1"
+    subject_prefix: ClassVar[str] = "handover"
+    handover_id: HandoverId
+    leads: int
+    contacts: int
+
+    @property
+    def key(self) -> UUID:
+        return self.handover_id
 
 
 class DealEvent(Event):

@@ -15,6 +15,7 @@ from shared.events.content import (
     CustomersListed,
     ListedCustomer,
 )
+from shared.events.lead import LeadHandoverFinished
 from shared.ids import uuid7
 from shared.inbox import Inbox
 from shared.timers import Due
@@ -41,6 +42,16 @@ async def step(sessions: Sessions, api: Api, handover: Json) -> datetime | None:
     """What the worker does when the timer rings."""
     due = Due(api.brand_id, STEP, uuid_of(handover["id"]), now(), attempt=0)
     return await handover_timers(sessions, bytes(32))[STEP](due)
+
+
+async def finish_leads(
+    api: Api, inbox: Inbox, handover: Json, *, leads: int = 0, contacts: int = 0
+) -> None:
+    """lead_svc has given everything to the takers."""
+    event = LeadHandoverFinished(
+        handover_id=uuid_of(handover["id"]), leads=leads, contacts=contacts
+    )
+    await inbox.take([envelope(api.brand_id, event, 1)])
 
 
 @dataclass

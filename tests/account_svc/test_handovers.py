@@ -18,7 +18,7 @@ from shared.events.account import (
 )
 from shared.inbox import Inbox
 from tests.account_svc.graph import Graph
-from tests.account_svc.leaving import make_member, open_handover, platform_of, step
+from tests.account_svc.leaving import finish_leads, make_member, open_handover, platform_of, step
 from tests.account_svc.making import Api, make_account, make_staff, make_unit
 from tests.caller import Json, uuid_of
 
@@ -26,7 +26,7 @@ OPEN = """mutation($input: OpenHandoverInput!) { openHandover(input: $input) {
   ... on Handover { id status takerIds awaitedIds staff { id } progress { kind status items } }
   ... on Problem { code message path } } }"""
 READ = """query($id: ID!) {
-  handover(id: $id) { status progress { kind status items nextAt } }
+  handover(id: $id) { status progress { kind status items things nextAt } }
   handoverItems(handoverId: $id, first: 10) { nodes {
     kind status dueAt waitsFor refusal attempts account { id } taker { id } } } }"""
 
@@ -51,7 +51,7 @@ async def make_due(api: Api, sessions: Sessions) -> None:
 
 
 async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
-    api: Api, graph: Graph, worker_sessions: Sessions
+    api: Api, graph: Graph, worker_sessions: Sessions, inbox: Inbox
 ) -> None:
     unit = await make_unit(api)
     leaver, taker = await make_staff(api, unit), await make_staff(api, unit)
@@ -71,6 +71,9 @@ async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
     half = (await graph.ask(api.principal, READ, id=opened["id"]))["handover"]
     await state_ownership(api, unclear, "consent_given")
     await step(worker_sessions, api, opened)
+    unconfirmed = (await graph.ask(api.principal, READ, id=opened["id"]))["handover"]
+    await finish_leads(api, inbox, opened, leads=7, contacts=9)
+    await step(worker_sessions, api, opened)
     await step(worker_sessions, api, opened)
 
     read = await graph.ask(api.principal, READ, id=opened["id"])
@@ -83,12 +86,19 @@ async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
         {"kind": "ACCOUNT", "status": "NEEDS_OWNERSHIP", "items": 1},
         {"kind": "ACCOUNT", "status": "PLANNED", "items": 2},
     ]
-    assert {each["status"] for each in half["progress"]} == {"DONE", "NEEDS_OWNERSHIP"}
+    assert {each["status"] for each in half["progress"]} == {"ASKED", "DONE", "NEEDS_OWNERSHIP"}
+    assert unconfirmed["status"] == "RUNNING"
+    assert [(each["kind"], each["things"]) for each in read["handover"]["progress"]] == [
+        ("ACCOUNT", 3),
+        ("CONTACTS", 9),
+        ("LEADS", 7),
+    ]
     assert half["status"] == "RUNNING"
     assert read["handover"]["status"] == "DONE"
     assert {
         each["account"]["id"]: each["taker"] and each["taker"]["id"]
         for each in read["handoverItems"]["nodes"]
+        if each["kind"] == "ACCOUNT"
     } == {ours["id"]: taker["id"], theirs["id"]: None, unclear["id"]: taker["id"]}
     assert (accounts[ours["id"]]["status"], accounts[ours["id"]]["staff_id"]) == (
         "handed_over",
@@ -180,12 +190,15 @@ async def test_a6_refusals_full_takers_and_faults_are_planned_anew_and_nothing_i
     to_third = await platform.asked()
     await platform.answer([*again, *to_third], "accepted")
     await platform.answer([*again, *to_third], "moved")
+    await finish_leads(api, inbox, handover)
     await step(worker_sessions, api, handover)
 
     # refused by the first and the second is full: somebody has to decide; those of the second
     # go to the first at once, the busy one a day later
     assert after_full == {
         ("account", "planned"): 1,
+        ("contacts", "asked"): 1,
+        ("leads", "asked"): 1,
         ("customer", "gone"): 1,
         ("customer", "needs_taker"): 1,
         ("customer", "planned"): 4,
@@ -201,6 +214,8 @@ async def test_a6_refusals_full_takers_and_faults_are_planned_anew_and_nothing_i
     assert read["handover"]["status"] == "DONE"
     assert await counts(api, handover) == {
         ("account", "done"): 1,
+        ("contacts", "done"): 1,
+        ("leads", "done"): 1,
         ("customer", "done"): 5,
         ("customer", "gone"): 1,
     }

@@ -22,6 +22,9 @@ class ItemKind(StrEnum):
     ACCOUNT = "account"
     CUSTOMER = "customer"
     """Of a WeCom account of the person."""
+    LEADS = "leads"
+    """All open ones that the person owns: lead_svc gives them to the takers."""
+    CONTACTS = "contacts"
 
 
 class ItemStatus(StrEnum):
@@ -93,8 +96,10 @@ class HandoverItem(OfBrand, Base):
 
     handover_id: Mapped[UUID]
     kind: Mapped[ItemKind]
-    account_id: Mapped[UUID]
+    account_id: Mapped[UUID | None]
     """The account itself, or the one whose customer it is."""
+    things: Mapped[int]
+    """How many there are of it; of leads and contacts, what was given to others."""
     status: Mapped[ItemStatus]
     taker_id: Mapped[UUID | None]
     due_at: Mapped[datetime | None]

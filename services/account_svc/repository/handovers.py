@@ -26,9 +26,10 @@ from shared.events.account import AccountStatus, Platform
 
 SELECT_HANDOVER = """select h.id, h.staff_id, h.status, h.taker_ids, h.awaited_ids, h.starts_at,
     h.opened_by, h.opened_at, h.finished_at, h.version from handover h"""
-SELECT_ITEM = """select i.id, i.handover_id, i.kind, i.account_id, i.status, i.taker_id, i.due_at,
-    i.waits_for, i.refusal, i.attempts, i.changed_at from handover_item i"""
-_PROGRESS = """select i.handover_id, i.kind, i.status, count(*) as items, min(i.due_at) as next_at
+SELECT_ITEM = """select i.id, i.handover_id, i.kind, i.account_id, i.things, i.status, i.taker_id,
+    i.due_at, i.waits_for, i.refusal, i.attempts, i.changed_at from handover_item i"""
+_PROGRESS = """select i.handover_id, i.kind, i.status, count(*) as items,
+    sum(i.things) as things, min(i.due_at) as next_at
     from handover_item i where i.brand_id = $1 and i.handover_id = any($2::uuid[])
     group by 1, 2, 3 order by 1, 2, 3"""
 _LEFT = (AccountStatus.RETIRED,)
@@ -188,7 +189,7 @@ async def accounts_with_customers(session: AsyncSession, handover: Handover) -> 
         )
         .distinct()
     )
-    return {*rows, *handover.awaited_ids}
+    return {*(row for row in rows if row is not None), *handover.awaited_ids}
 
 
 async def has_open_items(session: AsyncSession, handover: Handover) -> bool:

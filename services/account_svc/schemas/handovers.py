@@ -38,7 +38,9 @@ class HandoverItemOut(BaseModel):
     id: HandoverItemId
     handover_id: HandoverId
     kind: ItemKind
-    account_id: AccountId
+    account_id: AccountId | None
+    things: int
+    """How many there are of it; of leads and contacts, what was given to others."""
     status: ItemStatus
     taker_id: StaffId | None
     due_at: datetime | None
@@ -53,6 +55,7 @@ class ItemCountOut(BaseModel):
     kind: ItemKind
     status: ItemStatus
     items: int
+    things: int
     next_at: datetime | None
     """When the first of them is due."""
 
@@ -79,7 +82,7 @@ def item_json(row: asyncpg.Record) -> dict[str, Any]:
         **row,
         "id": typed("hitem", row["id"]),
         "handover_id": typed("handover", row["handover_id"]),
-        "account_id": typed("acct", row["account_id"]),
+        "account_id": row["account_id"] and typed("acct", row["account_id"]),
         "taker_id": row["taker_id"] and typed("staff", row["taker_id"]),
     }
 

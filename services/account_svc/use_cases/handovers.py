@@ -109,6 +109,7 @@ async def start(session: AsyncSession, principal: Principal, handover_id: UUID) 
     if handover.status is HandoverStatus.RUNNING:
         return handover
     handover.start()
+    session.add_all(_asked_of_leads(handover, now()))
     outbox.add(
         session,
         handover,
@@ -136,7 +137,7 @@ async def change_takers(
         item.status, item.attempts = ItemStatus.PLANNED, 0
     of_accounts = [item for item in items if item.kind is ItemKind.ACCOUNT]
     left = await repository.accounts_by_id(
-        session, handover.brand_id, [item.account_id for item in of_accounts]
+        session, handover.brand_id, [item.account_id for item in of_accounts if item.account_id]
     )
     await _choose_account_takers(session, handover, of_accounts, left)
     await _plan(session, handover, [item for item in items if item.kind is ItemKind.CUSTOMER])
@@ -195,6 +196,7 @@ async def add_customers(
             kind=ItemKind.CUSTOMER,
             account_id=account_id,
             status=ItemStatus.PLANNED,
+            things=1,
             attempts=0,
             moved_at=moved_at,
             not_to=[],
@@ -259,6 +261,20 @@ def _take(
     return True
 
 
+async def take_leads(
+    session: AsyncSession, brand_id: UUID, handover_id: UUID, *, leads: int, contacts: int
+) -> None:
+    """lead_svc says that all open leads and contacts of the person are with others."""
+    handover = await repository.find_for_update(session, brand_id, handover_id)
+    if handover is None:
+        return
+    given = {ItemKind.LEADS: leads, ItemKind.CONTACTS: contacts}
+    for item in await repository.items_with(session, handover, (ItemStatus.ASKED,)):
+        if item.kind in given:
+            item.status, item.things, item.changed_at = ItemStatus.DONE, given[item.kind], now()
+    await wake(session, handover)
+
+
 async def wake(session: AsyncSession, handover: Handover) -> None:
     """Look soon whether a step can be taken."""
     if handover.status is HandoverStatus.RUNNING:
@@ -313,7 +329,7 @@ async def _ask_for_moves(session: AsyncSession, handover: Handover, at: datetime
     asked = {item.id: item for item in items if item.taker_id in takers}
     for item in asked.values():
         if item.taker_id is not None and item.due_at is not None and item.due_at <= at:
-            by_giver.setdefault(item.account_id, {})[item.id] = item.taker_id
+            by_giver.setdefault(_account_of(item), {})[item.id] = item.taker_id
     for giver_id, due in by_giver.items():
         for taker_id, customer_ids in calls_of(due, limits):
             for customer_id in customer_ids:
@@ -339,7 +355,7 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
     left = {
         account.id: account
         for account in await repository.accounts_by_id(
-            session, handover.brand_id, [item.account_id for item in items]
+            session, handover.brand_id, [item.account_id for item in items if item.account_id]
         )
     }
     waiting = await repository.accounts_with_customers(session, handover)
@@ -347,7 +363,7 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
         handover.brand_id, typed("handover", handover.id), frozenset({Role.BRAND_ADMIN})
     )
     for item in items:
-        account = left[item.account_id]
+        account = left[_account_of(item)]
         fate = fate_of(account.platform, account.ownership)
         if fate is Fate.ASK or account.id in waiting:
             continue
@@ -369,6 +385,12 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
             item.status, item.due_at = ItemStatus.DONE, None
 
 
+def _account_of(item: HandoverItem) -> UUID:
+    """Accounts and customers have one."""
+    assert item.account_id is not None
+    return item.account_id
+
+
 def _account_item(handover: Handover, account: Account, at: datetime) -> HandoverItem:
     fate = fate_of(account.platform, account.ownership)
     return HandoverItem(
@@ -380,11 +402,31 @@ def _account_item(handover: Handover, account: Account, at: datetime) -> Handove
         status=ItemStatus.NEEDS_OWNERSHIP if fate is Fate.ASK else ItemStatus.PLANNED,
         # the account of a member stays until its customers are moved
         due_at=None if account.platform in PERSONAL else handover.starts_at,
+        things=1,
         attempts=0,
         moved_at=[],
         not_to=[],
         changed_at=at,
     )
+
+
+def _asked_of_leads(handover: Handover, at: datetime) -> list[HandoverItem]:
+    """What lead_svc does by itself once the handover is started, and confirms."""
+    return [
+        HandoverItem(
+            id=uuid7(),
+            brand_id=handover.brand_id,
+            handover_id=handover.id,
+            kind=kind,
+            status=ItemStatus.ASKED,
+            things=0,
+            attempts=1,
+            moved_at=[],
+            not_to=[],
+            changed_at=at,
+        )
+        for kind in (ItemKind.LEADS, ItemKind.CONTACTS)
+    ]
 
 
 async def _choose_account_takers(
@@ -397,7 +439,7 @@ async def _choose_account_takers(
     by_id = {account.id: account for account in left}
     has = await repository.platforms_of(session, handover.brand_id, handover.taker_ids)
     for item in items:
-        account = by_id[item.account_id]
+        account = by_id[_account_of(item)]
         if fate_of(account.platform, account.ownership) is Fate.RETIRE:
             continue
         free = [each for each in handover.taker_ids if account.platform not in has.get(each, set())]

@@ -24,6 +24,7 @@ class HandoverCount:
     kind: HandoverItemKind
     status: HandoverItemStatus
     items: int
+    things: int = strawberry.field(description="Leads and contacts: those given to others.")
     next_at: Instant | None = strawberry.field(description="When the first of them is due.")
 
 
@@ -68,6 +69,7 @@ class HandoverItem(Node):
         description="The platform's limit that the step waits for."
     )
     refusal: str | None
+    things: int = strawberry.field(description="Leads and contacts: those given to others.")
     attempts: int
     changed_at: Instant
     handover_id: strawberry.Private[str | None]

@@ -9,6 +9,8 @@ import strawberry
 class HandoverItemKind(StrEnum):
     ACCOUNT = "account"
     CUSTOMER = "customer"
+    LEADS = "leads"
+    CONTACTS = "contacts"
 
 
 @strawberry.enum

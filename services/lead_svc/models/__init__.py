@@ -11,6 +11,7 @@ from lead_svc.models.directory import (
     SellerAccount,
     SellerRight,
 )
+from lead_svc.models.handover import LeadHandover
 from lead_svc.models.intake import Connection, ConnectionStatus, Receipt, ReceiptStatus
 from lead_svc.models.lead import Lead, LeadStatus
 from lead_svc.models.offer import Decision, Offer, OfferStatus, RoutingPolicy
@@ -35,6 +36,7 @@ __all__ = [
     "DeliveryStatus",
     "EndpointStatus",
     "Lead",
+    "LeadHandover",
     "LeadStatus",
     "Offer",
     "OfferStatus",

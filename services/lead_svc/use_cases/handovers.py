@@ -1,0 +1,143 @@
+"""Leads and contacts of somebody who leaves go to who takes over, and that is told."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from lead_svc.models import Lead, LeadHandover, Seller
+from lead_svc.repository import handovers as repository
+from lead_svc.repository import offers
+from shared import audit, outbox, timers
+from shared.clock import now
+from shared.events.account import HandoverStarted
+from shared.events.lead import ContactTransferred, LeadHandedOver, LeadHandoverFinished
+from shared.ids import typed
+
+INHERIT = "handover.inherit"
+_AT_ONCE = 50
+_RETRY = timedelta(minutes=10)
+"""Until somebody may have room for another lead."""
+
+
+async def begin(session: AsyncSession, brand_id: UUID, event: HandoverStarted) -> None:
+    await repository.add(
+        session,
+        brand_id,
+        event.handover_id,
+        staff_id=event.staff_id,
+        taker_ids=event.taker_ids,
+    )
+    await timers.schedule(session, brand_id, INHERIT, event.handover_id, now())
+
+
+async def hand_on(
+    session: AsyncSession, brand_id: UUID, handover_id: UUID, *, at: datetime
+) -> datetime | None:
+    """Hand on some of what is left; when to go on, None when all is with others.
+
+    A lead goes to the taker who has most room: nobody who is away, full or without the right that
+    the brand asks for receives one. It stays where it is until somebody can take it.
+    """
+    handover = await repository.find_for_update(session, brand_id, handover_id)
+    if handover is None or handover.finished_at is not None:
+        return None
+    leads = await repository.open_leads_of(session, brand_id, handover.staff_id, _AT_ONCE)
+    sellers = await offers.lock_sellers(session, brand_id, [handover.staff_id, *handover.taker_ids])
+    able = await _able(session, handover, sellers, at)
+    for lead in leads:
+        taker = _most_room(able)
+        if taker is None:
+            return at + _RETRY
+        _give_lead(session, handover, lead, taker)
+        taker.open_load += 1
+        if handover.staff_id in sellers:
+            sellers[handover.staff_id].open_load -= 1
+    if leads:
+        return at
+    contacts = await repository.contacts_of(session, brand_id, handover.staff_id, _AT_ONCE)
+    there = [
+        taker_id
+        for taker_id in handover.taker_ids
+        if taker_id in sellers and not sellers[taker_id].is_departed
+    ]
+    if contacts and not there:
+        return at + _RETRY
+    follows = await repository.who_follows(
+        session, brand_id, [contact.id for contact in contacts], there
+    )
+    for contact in contacts:
+        taker_id = follows.get(contact.id) or there[handover.contacts % len(there)]
+        handover.contacts += 1
+        contact.owner_staff_id = taker_id
+        outbox.add(
+            session,
+            contact,
+            ContactTransferred(
+                contact_id=contact.id,
+                from_staff_id=handover.staff_id,
+                staff_id=taker_id,
+                handover_id=handover.id,
+            ),
+        )
+        _audit(session, handover, "contact.transfer", typed("contact", contact.id), taker_id)
+    if contacts:
+        return at
+    handover.finished_at = at
+    outbox.add(
+        session,
+        handover,
+        LeadHandoverFinished(
+            handover_id=handover.id, leads=handover.leads, contacts=handover.contacts
+        ),
+    )
+    return None
+
+
+async def _able(
+    session: AsyncSession, handover: LeadHandover, sellers: dict[UUID, Seller], at: datetime
+) -> list[Seller]:
+    """Takers who may receive leads now, in the order of the plan."""
+    policy = await offers.get_policy(session, handover.brand_id)
+    may = set(handover.taker_ids)
+    if policy.required_right is not None:
+        may = await repository.certified(
+            session, handover.brand_id, handover.taker_ids, policy.required_right, at
+        )
+    found = [sellers[each] for each in handover.taker_ids if each in sellers and each in may]
+    return [seller for seller in found if seller.is_seller and not seller.is_away(at)]
+
+
+def _most_room(able: list[Seller]) -> Seller | None:
+    free = [seller for seller in able if seller.open_load < seller.open_lead_capacity]
+    return max(free, key=lambda each: each.open_lead_capacity - each.open_load, default=None)
+
+
+def _give_lead(session: AsyncSession, handover: LeadHandover, lead: Lead, taker: Seller) -> None:
+    handover.leads += 1
+    lead.staff_id, lead.unit_id = taker.id, taker.unit_id
+    outbox.add(
+        session,
+        lead,
+        LeadHandedOver(
+            lead_id=lead.id,
+            from_staff_id=handover.staff_id,
+            staff_id=taker.id,
+            unit_id=taker.unit_id,
+            handover_id=handover.id,
+        ),
+    )
+    _audit(session, handover, "lead.hand_over", typed("lead", lead.id), taker.id)
+
+
+def _audit(
+    session: AsyncSession, handover: LeadHandover, action: str, subject: str, taker_id: UUID
+) -> None:
+    audit.record(
+        session,
+        actor=typed("handover", handover.id),
+        action=action,
+        subject=subject,
+        from_staff=typed("staff", handover.staff_id),
+        staff=typed("staff", taker_id),
+    )

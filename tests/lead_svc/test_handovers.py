@@ -1,0 +1,97 @@
+"""Leads and contacts of somebody who leaves go to others, once, and to nobody who may not."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from lead_svc.use_cases.handovers import INHERIT
+from shared.clock import now
+from shared.events.account import HandoverStarted, StaffAbsent, StaffDeparted
+from shared.events.lead import ContactTransferred, LeadHandedOver, LeadHandoverFinished
+from shared.ids import uuid7
+from tests.lead_svc.conftest import Brand, Store
+from tests.lead_svc.offering import accept, counted_loads, loads, offer_of
+
+
+async def take_leads(brand: Brand, store: Store, number: int) -> list[UUID]:
+    """Leads that the store's seller owns."""
+    ids = []
+    for each in range(number):
+        lead_id = await brand.lead(post_url=store.url, phone=f"1391234{each:04d}")
+        offer = await offer_of(brand, lead_id)
+        assert offer["staff_id"] == store.seller
+        await accept(brand, lead_id, store.seller)
+        ids.append(lead_id)
+    return ids
+
+
+async def hand_on(brand: Brand, handover_id: UUID) -> datetime | None:
+    """Ring the timer until it is to ring later."""
+    for _ in range(20):
+        next_at: datetime | None = await brand.run_timer(INHERIT, handover_id)
+        if next_at is None or next_at > now():
+            return next_at
+    raise AssertionError("it never ends")
+
+
+async def start(brand: Brand, leaver: UUID, *takers: UUID) -> UUID:
+    handover_id = uuid7()
+    await brand.receive(
+        HandoverStarted(handover_id=handover_id, staff_id=leaver, taker_ids=list(takers))
+    )
+    return handover_id
+
+
+async def owners(brand: Brand) -> Counter[UUID]:
+    rows = await brand.rows("select staff_id from lead where status = 'accepted'")
+    return Counter(row["staff_id"] for row in rows)
+
+
+async def test_a6_open_leads_and_contacts_go_to_the_takers_and_that_is_told_once(
+    brand: Brand, store: Store
+) -> None:
+    lead_ids = await take_leads(brand, store, 4)
+    takers = [await brand.add_seller(store.id, capacity=10) for _ in range(2)]
+    await brand.receive(StaffDeparted(staff_id=store.seller))
+
+    handover_id = await start(brand, store.seller, *takers)
+    await hand_on(brand, handover_id)
+    await hand_on(brand, handover_id)
+
+    told = await brand.announced(LeadHandedOver)
+    transferred = await brand.announced(ContactTransferred)
+    contacts = await brand.rows("select id, owner_staff_id from contact")
+    leads = await brand.rows("select contact_id, staff_id from lead")
+    assert await owners(brand) == dict.fromkeys(takers, 2)
+    assert {event.lead_id for event in told} == set(lead_ids)
+    assert {event.from_staff_id for event in told} == {store.seller}
+    assert len(transferred) == 4
+    # who follows the lead follows the contact
+    assert {row["id"]: row["owner_staff_id"] for row in contacts} == {
+        row["contact_id"]: row["staff_id"] for row in leads
+    }
+    assert await brand.announced(LeadHandoverFinished) == [
+        LeadHandoverFinished(handover_id=handover_id, leads=4, contacts=4)
+    ]
+    assert await loads(brand) == await counted_loads(brand)
+
+
+async def test_a6_leads_wait_for_somebody_who_is_there_and_has_room(
+    brand: Brand, store: Store
+) -> None:
+    await take_leads(brand, store, 3)
+    small = await brand.add_seller(store.id, capacity=2)
+    away = await brand.add_seller(store.id, capacity=10)
+    await brand.receive(StaffAbsent(staff_id=away, from_at=now(), until_at=now() + timedelta(1)))
+
+    handover_id = await start(brand, store.seller, small, away)
+    again_at = await hand_on(brand, handover_id)
+    waiting = await owners(brand)
+    await brand.execute("update seller set open_lead_capacity = 5 where id = :id", id=small)
+    await hand_on(brand, handover_id)
+
+    assert again_at is not None
+    assert waiting == {small: 2, store.seller: 1}
+    assert await owners(brand) == {small: 3}
+    assert await loads(brand) == await counted_loads(brand)
+    assert len(await brand.announced(LeadHandoverFinished)) == 1
