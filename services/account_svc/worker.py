@@ -12,6 +12,7 @@ from account_svc.consumers import HANDLERS, TOPICS
 from account_svc.settings import Settings
 from account_svc.use_cases.handovers import handover_timers
 from account_svc.use_cases.health import review_accounts
+from account_svc.use_cases.lift import tier_timers
 from account_svc.use_cases.race import fold_standings
 from account_svc.use_cases.rights import right_timers
 from shared.consumer import Consumer
@@ -48,7 +49,7 @@ async def build(
     )
 
     audit_key = read_key(settings.audit_key_file)
-    timers = right_timers(sessions) | handover_timers(sessions, audit_key)
+    timers = right_timers(sessions) | tier_timers(sessions) | handover_timers(sessions, audit_key)
     figures = partial(
         run_figures, sessions, "account", consumers=["account_svc"], kinds=list(timers)
     )

@@ -1,13 +1,15 @@
 """Lifting the middle: placed, gap, lesson, task, retest, and the figures that steer it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from account_svc.models import period_before, period_bounds, period_of
+from account_svc.use_cases.lift import PLACE, tier_timers
 from shared.access import Role
 from shared.clock import now
 from shared.inbox import Inbox
+from shared.timers import Due
 from tests.account_svc.earning import accepted, deliver
 from tests.account_svc.graph import Graph
 from tests.account_svc.making import Api, make_account, make_persona, make_staff, make_unit
@@ -48,7 +50,19 @@ async def make_team(api: Api, size: int = 5) -> tuple[Json, list[Json]]:
 
 
 async def place(api: Api, period: str | None = None, **rules: object) -> Json:
-    return await api.post("/tiers/place", {"period": period or THIS_MONTH, **rules})
+    """The month as it is once the worker's timer has rung."""
+    asked = await api.post("/tiers/place", {"period": period or THIS_MONTH, **rules})
+    assert asked["placed_at"] is None
+    await ring(api)
+    return next(
+        each for each in (await api.get("/tiers"))["items"] if each["period"] == asked["period"]
+    )
+
+
+async def ring(api: Api) -> datetime | None:
+    """What the worker does when the timer rings."""
+    due = Due(api.brand_id, PLACE, api.brand_id, now(), attempt=0)
+    return await tier_timers(api.sessions)[PLACE](due)
 
 
 async def tier(api: Api, seller: Json) -> str | None:
@@ -124,6 +138,7 @@ async def test_a13_a_unit_is_steered_by_median_lower_quartile_and_moves(
     newcomer = await make_staff(api, store)
     await place(api)
     await place(api)
+    nothing_waits = await ring(api)
 
     (item,) = (await api.post("/tiers/by-units", {"ids": [store["id"]]}))["items"]
 
@@ -143,6 +158,7 @@ async def test_a13_a_unit_is_steered_by_median_lower_quartile_and_moves(
     assert item["periods"][1]["period"] == LAST_MONTH
     assert (item["periods"][1]["median_result"], item["periods"][1]["came"]) == (3.0, 5)
     assert await tier(api, newcomer) == "tail"
+    assert nothing_waits is None
 
 
 async def test_a13_a_gap_becomes_a_task_that_the_retest_closes(api: Api, inbox: Inbox) -> None:
@@ -262,8 +278,8 @@ async def test_a13_rules_that_leave_no_middle_are_refused(
     assert refused["field"] == field
 
 
-PLACE = """mutation($input: PlacePeopleInput!) { placePeople(input: $input) {
-  ... on Tiering { period people metric } ... on Problem { code } } }"""
+ASK_TO_PLACE = """mutation($input: PlacePeopleInput!) { placePeople(input: $input) {
+  ... on Tiering { period metric placedAt } ... on Problem { code } } }"""
 TEACH = """mutation($input: SetSkillCourseInput!) { setSkillCourse(input: $input) {
   ... on SkillCourse { skill course { id } } ... on Problem { code } } }"""
 ASSIGN = """mutation($input: AssignLiftInput!) { assignLift(input: $input) {
@@ -271,6 +287,7 @@ ASSIGN = """mutation($input: AssignLiftInput!) { assignLift(input: $input) {
 COMPLETE = """mutation($input: CompleteLiftInput!) { completeLift(input: $input) {
   ... on LiftTask { status } ... on Problem { code } } }"""
 READ = """query($unit: ID!, $staff: ID!) {
+  tierings { period people topPercent }
   unit(id: $unit) { lift { period people top middle tail medianResult lowerQuartileResult } }
   staffMember(id: $staff) { placements { period tier league result } }
   liftTasks(first: 5, unitId: $unit) { nodes { status isOverdue staff { id } retest { id } } } }"""
@@ -285,7 +302,8 @@ async def test_a13_the_whole_way_through_the_gateway(api: Api, graph: Graph, inb
     manager = api.acting(Role.STORE_MANAGER, unit_ids=(store["id"],)).principal
     me = api.acting(Role.KOS, staff_id=sellers[0]["id"])
 
-    placed = await graph.ask(admin, PLACE, input={"metric": "LEADS_ACCEPTED"})
+    placed = await graph.ask(admin, ASK_TO_PLACE, input={"metric": "LEADS_ACCEPTED"})
+    await ring(api)
     taught = await graph.ask(admin, TEACH, input={"skill": "TOOLS", "courseId": course["id"]})
     given = {"staffId": sellers[0]["id"], "dueAt": soon()}
     task = (await graph.ask(manager, ASSIGN, input=given))["assignLift"]
@@ -296,13 +314,14 @@ async def test_a13_the_whole_way_through_the_gateway(api: Api, graph: Graph, inb
 
     assert placed["placePeople"] == {
         "period": THIS_MONTH,
-        "people": 5,
         "metric": "LEADS_ACCEPTED",
+        "placedAt": None,
     }
     assert taught["setSkillCourse"] == {"skill": "TOOLS", "course": {"id": course["id"]}}
     assert (task["skill"], task["gap"], task["course"]) == ("TOOLS", 50, {"id": course["id"]})
     assert top["assignLift"]["message"].startswith("the person is placed at the top")
     assert done["completeLift"] == {"status": "DONE"}
+    assert found["tierings"] == [{"period": THIS_MONTH, "people": 5, "topPercent": 20}]
     assert found["unit"]["lift"] == [
         {
             "period": THIS_MONTH,

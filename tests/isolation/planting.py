@@ -17,11 +17,13 @@ import asyncpg
 from standardwebhooks import Webhook
 
 from account_svc.models import Skill, period_of
+from account_svc.use_cases.lift import PLACE, tier_timers
 from deploy.local.databases import SERVICES, Service
 from shared.access import Principal, Role
 from shared.clock import now
 from shared.envelope import Envelope
 from shared.ids import typed, uuid7
+from shared.timers import Due
 from tests.isolation.brand import KINDS, Brand, Store, uuid_of
 from tests.isolation.judging import judge
 from tests.isolation.words import with_plain
@@ -222,6 +224,8 @@ class Planter:
             trained = {"skill": skill, "course_id": course}
             await self.post("account", "/skill-courses", trained)
         await self.post("account", "/tiers/place", {"least_group": 2})
+        due = Due(self.brand.id, PLACE, self.brand.id, now(), attempt=0)
+        await tier_timers(self.world.sessions["account"])[PLACE](due)
         for each in staff:
             task = {"staff_id": each, "due_at": (now() + timedelta(days=7)).isoformat()}
             await self.post("account", "/lift-tasks", task)

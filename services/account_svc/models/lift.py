@@ -42,16 +42,18 @@ class TierRules(Facts):
 
 
 class Tiering(Base):
-    """A month whose people were placed, and by which rules."""
+    """A month whose people are placed, and by which rules."""
 
     __tablename__ = "tiering"
 
     brand_id: Mapped[UUID] = mapped_column(primary_key=True)
     period: Mapped[str] = mapped_column(primary_key=True)
     rules: Mapped[dict[str, Any]]
-    people: Mapped[int]
+    people: Mapped[int | None]
     placed_by: Mapped[str]
-    placed_at: Mapped[datetime]
+    asked_at: Mapped[datetime]
+    placed_at: Mapped[datetime | None]
+    """None: asked for, and not placed yet by these rules."""
 
 
 class Placement(Base):

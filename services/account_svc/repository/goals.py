@@ -25,15 +25,20 @@ SELECT_GOAL = """select g.id, g.unit_id, g.staff_id, g.period, g.metric, g.versi
     from goal g"""
 
 # Everybody and everything whose results count for an owner: units with all below, people alone.
+#
+# Under row-level security an index takes comparisons of columns, not of what is worked out from
+# them: the end of a subtree is a column of `roots`. How many units lie below cannot be estimated;
+# each is looked up by itself, or the results of all would be read for a few stores.
 _UNITS = """
-    roots as (
-        select u.id, u.path, u.opens_at, u.closes_at from unit u where {owners}),
+    roots as materialized (
+        select u.id, u.path, u.path || '\\xff'::bytea as path_end, u.opens_at, u.closes_at
+        from unit u where {owners}),
     members as (
-        select roots.id as owner_id, below.id as unit_id
+        select roots.id as owner_id, below.id as unit_id, below.path
         from roots join unit below on below.brand_id = $1
-            and below.path >= roots.path and below.path < roots.path || '\\xff'::bytea)"""
+            and below.path >= roots.path and below.path < roots.path_end)"""
 _PEOPLE = """
-    roots as (
+    roots as materialized (
         select s.id, home.path, home.opens_at, home.closes_at
         from staff s join unit home on home.brand_id = s.brand_id and home.id = s.unit_id
         where {owners}),
@@ -41,8 +46,11 @@ _PEOPLE = """
 _DAYS = """
     select m.owner_id, r.trigger, (r.achieved_at at time zone 'Asia/Shanghai')::date as day,
         count(*) as number, sum(r.amount_minor)::bigint as amount
-    from members m join result r on r.brand_id = $1 and r.{owner}_id = m.{owner}_id
-        and r.achieved_at >= ${since} and r.achieved_at < ${until}
+    from members m cross join lateral (
+        select r.trigger, r.cause, r.achieved_at, r.amount_minor from result r
+        where r.brand_id = $1 and r.{owner}_id = m.{owner}_id
+            and r.achieved_at >= ${since} and r.achieved_at < ${until}
+        offset 0) r
     where not exists (select from voided_cause v
         where v.brand_id = $1 and v.trigger = r.trigger and v.cause = r.cause)
     group by m.owner_id, r.trigger, day"""
@@ -52,9 +60,7 @@ _OWN_GOALS = """
     order by g.{owner}_id, g.metric, g.version desc"""
 # Of people who have departed nothing is expected any more: it shows as a gap.
 _GOALS_BELOW = """
-    , below as (
-        select distinct u.id, u.path from members m
-        join unit u on u.brand_id = $1 and u.id = m.unit_id)
+    , below as (select distinct unit_id as id, path from members)
     (select distinct on (g.unit_id, g.metric) below.path, false as is_of_person, g.metric, g.target
         from below join goal g on g.brand_id = $1 and g.unit_id = below.id and g.period = ${period}
         order by g.unit_id, g.metric, g.version desc)

@@ -1,11 +1,12 @@
 """SQL of tiers, and of the tasks that lift."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,14 +26,20 @@ from shared.events.account import UnitKind
 SELECT_TASK = """select t.id, t.staff_id, t.period, t.tier, t.skill, t.gap, t.course_id, t.status,
     t.due_at, t.assigned_by, t.assigned_at, t.done_at, t.retests, t.attempt_id, t.closed_at,
     t.closed_at is null and t.due_at < now() as is_overdue from lift_task t"""
+SELECT_TIERINGS = """select g.period, g.rules::text, g.people, g.placed_by, g.asked_at, g.placed_at
+    from tiering g where g.brand_id = $1 order by g.period desc limit 60"""
 SELECT_SKILL_COURSES = """select c.skill, c.course_id, c.set_by, c.set_at
     from skill_course c where c.brand_id = $1 order by c.skill"""
 
+_AT_ONCE = 10_000
+"""Placements in one statement: many would not be written within its time."""
+
 _SELLERS = """
-    select s.id, s.unit_id, (
-        select avg(k.score)::float8 from skill_score k
-        where k.brand_id = $1 and k.staff_id = s.id) as skill
-    from staff s where s.brand_id = $1 and s.is_seller and s.departed_at is null"""
+    select s.id, s.unit_id, k.skill from staff s
+    left join (
+        select k.staff_id, avg(k.score)::float8 as skill from skill_score k
+        where k.brand_id = $1 group by k.staff_id) k on k.staff_id = s.id
+    where s.brand_id = $1 and s.is_seller and s.departed_at is null"""
 _RESULTS = """
     select r.staff_id, count(*) as number, sum(r.amount_minor)::bigint as amount
     from result r
@@ -55,13 +62,14 @@ _KEEP = text("""
         cast(:tiers as text[])) p (staff_id, unit_id, league, result, skill, score, tier)""")
 
 _FIGURES = """
-    with roots as (select u.id, u.path from unit u where {units}),
+    with roots as materialized (
+        select u.id, u.path, u.path || '\\xff'::bytea as path_end from unit u where {units}),
     placed as (
         select roots.id as owner_id, p.period, p.result, p.tier, before.tier as tier_before,
             before.staff_id is not null as was_placed
         from roots
         join unit below on below.brand_id = $1
-            and below.path >= roots.path and below.path < roots.path || '\\xff'::bytea
+            and below.path >= roots.path and below.path < roots.path_end
         join placement p on p.brand_id = $1 and p.unit_id = below.id
         left join placement before on before.brand_id = $1 and before.staff_id = p.staff_id
             and before.period
@@ -124,33 +132,69 @@ async def fetch_sellers(
     return found
 
 
-async def save_tiering(
-    session: AsyncSession, values: dict[str, Any], placed: Sequence[Placed]
-) -> None:
-    """The month's placements are these, whatever they were before."""
-    brand_id, period = values["brand_id"], values["period"]
+async def ask_for_tiers(session: AsyncSession, values: dict[str, Any]) -> None:
+    """The month is to be placed, or placed anew; what it says stays until then."""
     new = upsert(Tiering).values(**values)
-    changed = {name: new.excluded[name] for name in ("rules", "people", "placed_by", "placed_at")}
-    # it locks the month: two at a time would mix their placements
+    changed = {name: new.excluded[name] for name in ("rules", "placed_by", "asked_at", "placed_at")}
     await session.execute(
         new.on_conflict_do_update(index_elements=["brand_id", "period"], set_=changed)
     )
+
+
+async def is_mine(session: AsyncSession, brand_id: UUID) -> bool:
+    """Whether no other worker places people of the brand until this transaction ends."""
+    return bool(
+        await session.scalar(
+            text("select pg_try_advisory_xact_lock(hashtextextended('tiers/' || :brand, 0))"),
+            {"brand": str(brand_id)},
+        )
+    )
+
+
+async def find_unplaced(session: AsyncSession, brand_id: UUID) -> Tiering | None:
+    """The month that has waited longest to be placed."""
+    tiering: Tiering | None = await session.scalar(
+        select(Tiering)
+        .where(Tiering.brand_id == brand_id, Tiering.placed_at.is_(None))
+        .order_by(Tiering.asked_at)
+        .limit(1)
+    )
+    return tiering
+
+
+async def save_placements(
+    session: AsyncSession, tiering: Tiering, placed: Sequence[Placed], at: datetime
+) -> None:
+    """The month's placements are these, whatever they were before. Asked for anew meanwhile, the
+    month still waits."""
+    brand_id, period = tiering.brand_id, tiering.period
     await session.execute(
         delete(Placement).where(Placement.brand_id == brand_id, Placement.period == period)
     )
+    for start in range(0, len(placed), _AT_ONCE):
+        some = placed[start : start + _AT_ONCE]
+        await session.execute(
+            _KEEP,
+            {
+                "brand": brand_id,
+                "period": period,
+                "staff_ids": [each.seller.staff_id for each in some],
+                "unit_ids": [each.seller.unit_id for each in some],
+                "leagues": [each.seller.league for each in some],
+                "results": [each.seller.result for each in some],
+                "skills": [each.seller.skill for each in some],
+                "scores": [each.score for each in some],
+                "tiers": [each.tier for each in some],
+            },
+        )
     await session.execute(
-        _KEEP,
-        {
-            "brand": brand_id,
-            "period": period,
-            "staff_ids": [each.seller.staff_id for each in placed],
-            "unit_ids": [each.seller.unit_id for each in placed],
-            "leagues": [each.seller.league for each in placed],
-            "results": [each.seller.result for each in placed],
-            "skills": [each.seller.skill for each in placed],
-            "scores": [each.score for each in placed],
-            "tiers": [each.tier for each in placed],
-        },
+        update(Tiering)
+        .where(
+            Tiering.brand_id == brand_id,
+            Tiering.period == period,
+            Tiering.asked_at == tiering.asked_at,
+        )
+        .values(placed_at=at, people=len(placed))
     )
 
 

@@ -17,11 +17,13 @@ from account_svc.schemas.lift import (
     SkillCoursesOut,
     StaffTiersOut,
     TieringOut,
+    TieringsOut,
     UnitLiftOut,
     figures_json,
     placements_json,
     skill_course_json,
     task_json,
+    tiering_json,
 )
 from account_svc.use_cases import lift as use_cases
 from shared.access import Principal
@@ -53,8 +55,8 @@ async def place_people(
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("tier.place"))],
 ) -> TieringOut:
-    """Place everybody who sells by a month's results and their skills, among those of the stores
-    of one league. Done again it replaces what the month said."""
+    """Have everybody who sells placed by a month's results and their skills, among those of the
+    stores of one league. Done again it replaces what the month said."""
     rules = TierRules.model_validate(body.model_dump(exclude={"period"}))
     made = await use_cases.place_people(session, principal, body.period, rules)
     return TieringOut(
@@ -62,8 +64,17 @@ async def place_people(
         period=made.period,
         people=made.people,
         placed_by=made.placed_by,
+        asked_at=made.asked_at,
         placed_at=made.placed_at,
     )
+
+
+@reads.get("/tiers", response_model=TieringsOut)
+async def list_tierings(request: Request, principal: MayReadTiers) -> Response:
+    """The months that were placed or are to be, newest first, with their rules."""
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        rows = await connection.fetch(repository.SELECT_TIERINGS, principal.brand_id)
+    return json_response({"items": [tiering_json(row) for row in rows]})
 
 
 @reads.post("/tiers/by-staff", response_model=Batch[StaffTiersOut])

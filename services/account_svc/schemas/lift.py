@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from account_svc.models.facts import Facts
@@ -23,10 +24,18 @@ class PlaceIn(TierRules):
 
 
 class TieringOut(TierRules):
+    """`placed_at` is null until the people are placed by these rules; what the month said before
+    stays until then."""
+
     period: str
-    people: int
+    people: int | None
     placed_by: str
-    placed_at: datetime
+    asked_at: datetime
+    placed_at: datetime | None
+
+
+class TieringsOut(BaseModel):
+    items: list[TieringOut]
 
 
 class PlacementOut(BaseModel):
@@ -122,6 +131,11 @@ def task_json(row: asyncpg.Record) -> dict[str, Any]:
         "course_id": typed("course", row["course_id"]),
         "attempt_id": row["attempt_id"] and typed("attempt", row["attempt_id"]),
     }
+
+
+def tiering_json(row: asyncpg.Record) -> dict[str, Any]:
+    """A row of SELECT_TIERINGS in the shape of TieringOut."""
+    return {**_without(row, "rules"), **orjson.loads(row["rules"])}
 
 
 def skill_course_json(row: asyncpg.Record) -> dict[str, Any]:

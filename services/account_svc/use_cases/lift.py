@@ -1,6 +1,8 @@
 """Placing people in tiers, and lifting the middle and the tail: gap, lesson, task, retest."""
 
-from datetime import datetime
+import asyncio
+from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,43 +25,67 @@ from account_svc.repository import race, talent, training
 from account_svc.repository import staff as people
 from account_svc.repository.constraints import refusing
 from account_svc.repository.talent import driver_of
-from shared import audit
+from shared import audit, timers
 from shared.access import Principal
 from shared.clock import now
+from shared.database import Sessions, brand_session
 from shared.ids import typed, uuid7
+from shared.timers import Due, TimerHandler
+
+PLACE = "tier.place"
+"""Of a brand: it has months that wait to be placed."""
+_RETRY = timedelta(seconds=1)
 
 
 async def place_people(
     session: AsyncSession, principal: Principal, period: str | None, rules: TierRules
 ) -> Tiering:
-    """Everybody who sells is placed among those of their store's league, by the facts known now.
-
-    Done again, for a month whose facts have changed, it replaces what the month said.
-    """
+    """Ask that everybody who sells is placed for the month. The worker does it: of a large brand
+    it takes longer than an answer may."""
     brand_id, at = principal.brand_id, now()
     period = period or period_of(at)
-    connection = await driver_of(session)
-    _, race_rules = await race.fetch_policy(connection, brand_id, period)
-    sellers = await repository.fetch_sellers(connection, brand_id, period, rules.metric, race_rules)
-    placed = place(sellers, rules)
     values = {
         "brand_id": brand_id,
         "period": period,
         "rules": rules.model_dump(mode="json"),
-        "people": len(placed),
         "placed_by": principal.actor,
-        "placed_at": at,
+        "asked_at": at,
+        "placed_at": None,
     }
-    await repository.save_tiering(session, values, placed)
+    await repository.ask_for_tiers(session, values)
+    await timers.schedule(session, brand_id, PLACE, brand_id, at)
     audit.record(
         session,
         actor=principal.actor,
         action="tier.place",
         subject=typed("brand", brand_id),
         period=period,
-        people=len(placed),
     )
-    return Tiering(**values)
+    return Tiering(**values, people=None)
+
+
+def tier_timers(sessions: Sessions) -> dict[str, TimerHandler]:
+    return {PLACE: partial(_place, sessions)}
+
+
+async def _place(sessions: Sessions, due: Due) -> datetime | None:
+    """Place the people of one month that waits, among those of their store's league, by the facts
+    known now. Done again it gives the same of the same facts."""
+    async with brand_session(sessions, due.brand_id) as session:
+        if not await repository.is_mine(session, due.brand_id):
+            return now() + _RETRY
+        tiering = await repository.find_unplaced(session, due.brand_id)
+        if tiering is None:
+            return None
+        rules = TierRules.model_validate(tiering.rules)
+        connection = await driver_of(session)
+        _, race_rules = await race.fetch_policy(connection, due.brand_id, tiering.period)
+        sellers = await repository.fetch_sellers(
+            connection, due.brand_id, tiering.period, rules.metric, race_rules
+        )
+        placed = await asyncio.to_thread(place, sellers, rules)
+        await repository.save_placements(session, tiering, placed, now())
+    return now()  # another month may wait
 
 
 async def set_skill_course(

@@ -26,9 +26,12 @@ class Tiering:
     top_percent: int
     tail_percent: int
     least_group: int
-    people: int
+    people: int | None
     placed_by: str
-    placed_at: Instant
+    asked_at: Instant
+    placed_at: Instant | None = strawberry.field(
+        description="Null until the people are placed by these rules."
+    )
 
 
 @resource
@@ -121,6 +124,10 @@ class LiftQuery:
     ) -> Connection[LiftTask] | None:
         filters = {"staff_id": staff_id, "unit_id": unit_id, "status": status}
         return await connection(info, LIFT_TASKS, first, after, filters)
+
+    @described("The months that were placed or are to be, newest first.")
+    async def tierings(self, info: Info) -> list[Tiering] | None:
+        return read_items(Tiering, await info.context.get(Service.ACCOUNT, "/tiers"))
 
     @described("Which course trains which skill.")
     async def skill_courses(self, info: Info) -> list[SkillCourse] | None:
