@@ -9,7 +9,6 @@ from gateway.context import Info, find, find_many
 from gateway.rows import Kind
 from gateway.schema.accounts import (
     ACCOUNTS,
-    PERSONAS,
     STAFF,
     UNITS,
     AccountsMutation,
@@ -45,6 +44,7 @@ from gateway.schema.lift import LIFT_TASKS, LiftMutation, LiftQuery
 from gateway.schema.live import Subscription
 from gateway.schema.pages import Node
 from gateway.schema.pairs import PairsMutation, PairsQuery
+from gateway.schema.personas import PERSONAS, PersonasMutation, PersonasQuery
 from gateway.schema.policies import POLICIES, PoliciesMutation, PoliciesQuery
 from gateway.schema.publishing import PublishingMutation, PublishingQuery
 from gateway.schema.race import RaceMutation, RaceQuery
@@ -108,6 +108,7 @@ KINDS: dict[str, Kind[Any]] = {
 class Query(
     AccountsQuery,
     EstateQuery,
+    PersonasQuery,
     LibraryQuery,
     ContentQuery,
     PublishingQuery,
@@ -145,6 +146,7 @@ class Query(
 @strawberry.type
 class Mutation(
     AccountsMutation,
+    PersonasMutation,
     EstateMutation,
     LibraryMutation,
     ContentMutation,

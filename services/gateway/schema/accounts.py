@@ -10,6 +10,7 @@ from gateway.rows import Kind, read_items, resource
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
 from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
 from gateway.schema.pages import Connection, Node, connection
+from gateway.schema.personas import Persona
 from gateway.schema.problems import Refusal
 from gateway.schema.progress import GoalProgress, progress_by_staff, progress_by_unit
 from gateway.schema.rights import RIGHTS_BY_STAFF, RightState
@@ -27,7 +28,7 @@ from gateway.schema.standing import (
     NotedPlatformStatus,
 )
 from gateway.schema.tiers import LIFT_BY_UNIT, TIERS_BY_STAFF, LiftFigures, Placement
-from gateway.schema.values import Domain, PersonaKind, Seat, StaffStatus
+from gateway.schema.values import Domain, Seat, StaffStatus
 from gateway.upstream import Service
 from shared.events.account import AccountStatus, HealthLevel, Ownership, Platform, UnitKind
 
@@ -117,20 +118,6 @@ class Staff(Node):
         return None if found is None else found.placements
 
 
-@resource
-class Persona(Node):
-    kind: PersonaKind
-    name: str
-    bio: str | None
-    tone: str | None
-    taboo_words: list[str]
-    interests: list[str]
-    name_pattern: str | None = strawberry.field(
-        description="What its accounts are called: `{persona}`, `{store}`, `{city}` are filled in."
-    )
-    picture_hash: str | None
-
-
 @strawberry.type(description="A step in the life of an account.")
 class AccountChange:
     from_status: AccountStatus | None
@@ -183,12 +170,10 @@ class Account(Node):
 
 UNITS = Kind("unit", Unit, Service.ACCOUNT, "/units")
 STAFF = Kind("staff", Staff, Service.ACCOUNT, "/staff")
-PERSONAS = Kind("persona", Persona, Service.ACCOUNT, "/personas")
 ACCOUNTS = Kind("acct", Account, Service.ACCOUNT, "/accounts")
 
 UnitResult: TypeAlias = Annotated[Unit | Refusal, strawberry.union("UnitResult")]
 StaffResult: TypeAlias = Annotated[Staff | Refusal, strawberry.union("StaffResult")]
-PersonaResult: TypeAlias = Annotated[Persona | Refusal, strawberry.union("PersonaResult")]
 AccountResult: TypeAlias = Annotated[Account | Refusal, strawberry.union("AccountResult")]
 
 
@@ -262,18 +247,6 @@ class HandOverAccountInput(OnOneWithReason):
 @strawberry.input
 class PairAccountInput(OnOne):
     persona_id: strawberry.ID
-
-
-@strawberry.input
-class AddPersonaInput(Command):
-    kind: PersonaKind
-    name: str
-    bio: str | None = None
-    tone: str | None = None
-    taboo_words: list[str] | None = None
-    interests: list[str] | None = None
-    name_pattern: str | None = None
-    picture_hash: str | None = None
 
 
 @strawberry.type
@@ -356,12 +329,6 @@ class AccountsQuery:
             },
         )
 
-    @strawberry.field
-    async def personas(
-        self, info: Info, first: int = 50, after: str | None = None
-    ) -> Connection[Persona] | None:
-        return await connection(info, PERSONAS, first, after)
-
 
 @strawberry.type
 class AccountsMutation:
@@ -420,7 +387,3 @@ class AccountsMutation:
     @verb()
     async def pair_account(self, info: Info, input: PairAccountInput) -> AccountResult:
         return await run_on(info, ACCOUNTS, input, "pair")
-
-    @verb()
-    async def add_persona(self, info: Info, input: AddPersonaInput) -> PersonaResult:
-        return await run(info, PERSONAS, input)

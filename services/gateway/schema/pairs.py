@@ -7,10 +7,11 @@ import strawberry
 from gateway.context import Info
 from gateway.relations import to_one
 from gateway.rows import Kind, resource
-from gateway.schema.accounts import ACCOUNTS, Account, Persona, Staff
+from gateway.schema.accounts import ACCOUNTS, Account, Staff
 from gateway.schema.commands import OnOne, run_for
 from gateway.schema.fields import described, verb
 from gateway.schema.pages import Connection, connection
+from gateway.schema.personas import Persona
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant
 from gateway.schema.values import DriftField, DriftState

@@ -7,10 +7,11 @@ import strawberry
 from gateway.context import Info, prefetch
 from gateway.relations import to_one
 from gateway.rows import Kind, read_items, resource
-from gateway.schema.accounts import Persona, Staff
+from gateway.schema.accounts import Staff
 from gateway.schema.commands import Command, send
 from gateway.schema.fields import described, verb
 from gateway.schema.pages import Connection, Node, connection
+from gateway.schema.personas import Persona
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant
 from gateway.schema.skills import SkillProfile
