@@ -1,4 +1,5 @@
-"""Cases of accounts play against account_svc with the gateway in front of it."""
+"""Cases play against the three services with the gateway in front of them, or those of accounts
+alone against account_svc with the gateway."""
 
 from tests.account_svc.conftest import (
     api,
@@ -14,6 +15,7 @@ from tests.account_svc.conftest import (
     worker_engine,
     worker_sessions,
 )
+from tests.isolation.conftest import site, urls, world
 
 __all__ = [
     "api",
@@ -26,6 +28,9 @@ __all__ = [
     "sessions",
     "settings",
     "signing_key",
+    "site",
+    "urls",
     "worker_engine",
     "worker_sessions",
+    "world",
 ]
