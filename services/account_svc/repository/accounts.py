@@ -67,7 +67,7 @@ def filtered_accounts(
 ) -> Conditions:
     conditions = visible_accounts(brand_id, extent)
     if unit_id is not None:
-        conditions.add(f"a.unit_id in ({SUBTREES})", [unit_id])
+        conditions.add(f"a.unit_id = any({SUBTREES})", [unit_id])
     conditions.add_given("a.staff_id = ?", staff_id)
     conditions.add_given("a.platform = ?", platform)
     conditions.add_given("a.status = ?", status)

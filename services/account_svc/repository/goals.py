@@ -139,8 +139,8 @@ def visible_goals(brand_id: UUID, extent: Extent) -> Conditions:
     if extent.unit_ids is not None:
         units = list(extent.unit_ids)
         conditions.add(
-            f"""(g.unit_id in ({SUBTREES}) or exists (select from staff s where s.brand_id = $1
-                and s.id = g.staff_id and s.unit_id in ({SUBTREES})))""",
+            f"""(g.unit_id = any({SUBTREES}) or exists (select from staff s where s.brand_id = $1
+                and s.id = g.staff_id and s.unit_id = any({SUBTREES})))""",
             units,
             units,
         )

@@ -269,5 +269,5 @@ def filtered_entries(
     conditions = visible_entries(brand_id, extent)
     conditions.add_given("e.staff_id = ?", staff_id)
     if unit_id is not None:
-        conditions.add(f"e.unit_id in ({SUBTREES})", [unit_id])
+        conditions.add(f"e.unit_id = any({SUBTREES})", [unit_id])
     return conditions

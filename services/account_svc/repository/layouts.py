@@ -92,8 +92,8 @@ async def fetch_snapshot(
         brand_id, extent, unit_id=unit_id, staff_id=None, platform=None, status=None
     )
     if unit_id is not None:
-        units.add(f"u.id in ({SUBTREES})", [unit_id])
-        staff.add(f"s.unit_id in ({SUBTREES})", [unit_id])
+        units.add(f"u.id = any({SUBTREES})", [unit_id])
+        staff.add(f"s.unit_id = any({SUBTREES})", [unit_id])
     accounts.add("a.status <> ?", AccountStatus.RETIRED)
     found = [
         await connection.fetch(
@@ -147,7 +147,7 @@ def visible_off_roster(brand_id: UUID, extent: Extent) -> Conditions:
     """A manager sees those that are said to sell in the manager's units."""
     conditions = Conditions("o", brand_id)
     if extent.unit_ids is not None:
-        conditions.add(f"o.unit_id in ({SUBTREES})", list(extent.unit_ids))
+        conditions.add(f"o.unit_id = any({SUBTREES})", list(extent.unit_ids))
     return conditions
 
 
@@ -156,7 +156,7 @@ def filtered_off_roster(
 ) -> Conditions:
     conditions = visible_off_roster(brand_id, extent)
     if unit_id is not None:
-        conditions.add(f"o.unit_id in ({SUBTREES})", [unit_id])
+        conditions.add(f"o.unit_id = any({SUBTREES})", [unit_id])
     conditions.add_given("o.status = ?", status)
     return conditions
 

@@ -262,7 +262,7 @@ def visible_tasks(brand_id: UUID, extent: Extent) -> Conditions:
 
 
 _IN_UNITS = f"""exists (select from staff s where s.brand_id = $1 and s.id = t.staff_id
-    and s.unit_id in ({SUBTREES}))"""
+    and s.unit_id = any({SUBTREES}))"""
 
 
 def filtered_tasks(

@@ -98,7 +98,7 @@ def visible_units(brand_id: UUID, extent: Extent) -> Conditions:
     """A manager's subtrees; for a seller the home unit and the units above it."""
     conditions = Conditions("u", brand_id)
     if extent.unit_ids is not None:
-        conditions.add(f"u.id in ({SUBTREES})", list(extent.unit_ids))
+        conditions.add(f"u.id = any({SUBTREES})", list(extent.unit_ids))
     if extent.staff_id is not None:
         conditions.add(
             """exists (select 1 from staff s join unit home

@@ -44,7 +44,7 @@ def filtered_pairs(
 ) -> Conditions:
     conditions = visible_pairs(brand_id, extent)
     if unit_id is not None:
-        conditions.add(f"s.unit_id in ({SUBTREES})", [unit_id])
+        conditions.add(f"s.unit_id = any({SUBTREES})", [unit_id])
     conditions.add_given("s.state = ?", state)
     return conditions
 

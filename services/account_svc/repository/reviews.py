@@ -86,7 +86,7 @@ def suspects(
     conditions.add(_NOT_CLEARED)
     conditions.limit_to(extent)
     if unit_id is not None:
-        conditions.add(f"s.unit_id in ({SUBTREES})", [unit_id])
+        conditions.add(f"s.unit_id = any({SUBTREES})", [unit_id])
     return conditions
 
 

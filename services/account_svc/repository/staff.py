@@ -44,7 +44,7 @@ async def get_staff_for_update(
 def visible_staff(brand_id: UUID, extent: Extent) -> Conditions:
     conditions = Conditions("s", brand_id)
     if extent.unit_ids is not None:
-        conditions.add(f"s.unit_id in ({SUBTREES})", list(extent.unit_ids))
+        conditions.add(f"s.unit_id = any({SUBTREES})", list(extent.unit_ids))
     conditions.add_given("s.id = ?", extent.staff_id)
     return conditions
 
@@ -60,7 +60,7 @@ def filtered_staff(
 ) -> Conditions:
     conditions = visible_staff(brand_id, extent)
     if unit_id is not None:
-        conditions.add(f"s.unit_id in ({SUBTREES})", [unit_id])
+        conditions.add(f"s.unit_id = any({SUBTREES})", [unit_id])
     if status is not None:
         conditions.add(
             """case when s.departed_at is not null then 'departed'

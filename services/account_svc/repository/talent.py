@@ -160,7 +160,7 @@ def visible_assessments(brand_id: UUID, extent: Extent) -> Conditions:
     if extent.unit_ids is not None:
         conditions.add(
             f"""exists (select from staff s where s.brand_id = $1 and s.id = a.staff_id
-                and s.unit_id in ({SUBTREES}))""",
+                and s.unit_id = any({SUBTREES}))""",
             list(extent.unit_ids),
         )
     conditions.add_given("a.staff_id = ?", extent.staff_id)

@@ -148,7 +148,7 @@ def narrow(
 
 
 _IN_UNITS = f"""exists (select from staff s where s.brand_id = $1 and s.id = {{alias}}.staff_id
-    and s.unit_id in ({SUBTREES}))"""
+    and s.unit_id = any({SUBTREES}))"""
 """By the unit where the person works now: their papers move with them."""
 
 
