@@ -4,6 +4,7 @@ posts by their authors and tell of health."""
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import FactKind, Origin, Trigger
+from account_svc.repository.advocates import find_author
 from account_svc.use_cases import advocates, goals, handovers, health, incentives
 from shared.consumer import Handler
 from shared.events import Event, Received
@@ -182,6 +183,28 @@ async def on_post_measured(session: AsyncSession, received: Received[PostMeasure
         amount=event.follows,
         at=event.measured_at,
     )
+    author = await find_author(session, received.brand_id, event.post_id)
+    if author is not None and author.staff_id is not None:
+        age = event.measured_at - author.published_at
+        await incentives.reward(
+            session,
+            received.brand_id,
+            Trigger.POST_QUALITY,
+            event.subject,
+            staff_id=author.staff_id,
+            unit_id=author.unit_id,
+            earned_at=event.measured_at,
+            facts={
+                "views": event.views,
+                "likes": event.likes,
+                "saves": event.saves,
+                "comments": event.comments,
+                "shares": event.shares,
+                "follows": event.follows,
+                "hours": max(int(age.total_seconds()) // 3600, 0),
+            },
+            origin=Origin(),
+        )
 
 
 async def on_draft_held(session: AsyncSession, received: Received[DraftHeld]) -> None:

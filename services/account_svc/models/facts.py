@@ -161,6 +161,12 @@ class RuleFacts(Facts):
         return formula
 
     @model_validator(mode="after")
+    def _quality_is_measured(self) -> Self:
+        if self.trigger is Trigger.POST_QUALITY and self.formula is None and self.is_active:
+            raise ValueError("only a formula says from which figures on a post is paid for quality")
+        return self
+
+    @model_validator(mode="after")
     def _rate_is_of_a_deal(self) -> Self:
         if self.rate_bp and self.trigger is not Trigger.DEAL_WON:
             raise ValueError("only a deal has an amount to take a rate of")

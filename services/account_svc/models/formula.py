@@ -89,10 +89,20 @@ VARIABLES: dict[Trigger, dict[str, tuple[int | str, ...]]] = {
         "platform": ("xiaohongshu", "douyin", "channels", "wecom"),
         "in_campaign": (0, 1),
     },
+    Trigger.POST_QUALITY: {
+        "views": (0, 1, 100_000_000),
+        "likes": (0, 1_000),
+        "saves": (0, 1_000),
+        "comments": (0, 1_000),
+        "shares": (0, 1_000),
+        "follows": (0, 1_000),
+        "hours": (0, 24, 10_000),
+    },
 }
 """What a trigger's formula may name, with values that it is tried with before it is taken.
 
-`amount` is in minor units of `currency`; a fact that the event does not tell is 0 or "".
+`amount` is in minor units of `currency`, `hours` are those since the post was published; a fact
+that the event does not tell is 0 or "".
 """
 
 

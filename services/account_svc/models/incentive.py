@@ -26,6 +26,8 @@ class Trigger(StrEnum):
     LEAD_ACCEPTED = "lead_accepted"
     DEAL_WON = "deal_won"
     POST_PUBLISHED = "post_published"
+    POST_QUALITY = "post_quality"
+    """A post was measured: the first measurement that its formula pays for counts."""
 
 
 class IncentiveRule(OfBrand, Base):

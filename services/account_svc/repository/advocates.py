@@ -78,6 +78,11 @@ async def note_author(session: AsyncSession, values: dict[str, Any]) -> None:
     await session.execute(insert(PostAuthor).values(**values).on_conflict_do_nothing())
 
 
+async def find_author(session: AsyncSession, brand_id: UUID, post_id: UUID) -> PostAuthor | None:
+    """Who published the post, as it was then."""
+    return await session.get(PostAuthor, (brand_id, post_id))
+
+
 async def list_posts(
     session: AsyncSession, brand_id: UUID, advocate_id: UUID
 ) -> Sequence[PostAuthor]:

@@ -91,6 +91,9 @@ async def reward(
     )
     if terms is None:
         return
+    amount = _amount(trigger, terms, facts)
+    if trigger is Trigger.POST_QUALITY and amount == 0:
+        return  # a later measurement may pay
     values: dict[str, Any] = {
         "id": entry_id(brand_id, trigger, cause, earned_at, "pay"),
         "brand_id": brand_id,
@@ -101,7 +104,7 @@ async def reward(
         "rule_version": terms.version,
         "trigger": trigger,
         "cause": cause,
-        "amount": _amount(trigger, terms, facts),
+        "amount": amount,
         "currency": terms.currency,
         "earned_at": earned_at,
         "reverses_id": None,

@@ -73,6 +73,7 @@ class IncentiveTrigger(StrEnum):
     LEAD_ACCEPTED = "lead_accepted"
     DEAL_WON = "deal_won"
     POST_PUBLISHED = "post_published"
+    POST_QUALITY = "post_quality"
 
 
 @strawberry.enum
