@@ -33,7 +33,7 @@ _UNITS = """
     roots as materialized (
         select u.id, u.path, u.path || '\\xff'::bytea as path_end, u.opens_at, u.closes_at
         from unit u where {owners}),
-    members as (
+    members as materialized (
         select roots.id as owner_id, below.id as unit_id, below.path
         from roots join unit below on below.brand_id = $1
             and below.path >= roots.path and below.path < roots.path_end)"""
@@ -42,7 +42,7 @@ _PEOPLE = """
         select s.id, home.path, home.opens_at, home.closes_at
         from staff s join unit home on home.brand_id = s.brand_id and home.id = s.unit_id
         where {owners}),
-    members as (select id as owner_id, id as staff_id from roots)"""
+    members as materialized (select id as owner_id, id as staff_id from roots)"""
 _DAYS = """
     select m.owner_id, r.trigger, (r.achieved_at at time zone 'Asia/Shanghai')::date as day,
         count(*) as number, sum(r.amount_minor)::bigint as amount
