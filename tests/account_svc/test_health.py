@@ -4,12 +4,15 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
+import pytest
 import time_machine
+from sqlalchemy import text
 
 from account_svc.use_cases.health import review_accounts
 from shared.access import Role
 from shared.clock import now
-from shared.database import Sessions
+from shared.database import Sessions, brand_session
 from shared.events import Event
 from shared.events.account import AccountHealthChanged, HealthLevel, Platform
 from shared.events.content import (
@@ -24,7 +27,7 @@ from shared.ids import uuid7
 from shared.inbox import Inbox
 from tests.account_svc.earning import deliver
 from tests.account_svc.graph import Graph
-from tests.account_svc.making import Api, make_account
+from tests.account_svc.making import Api, make_account, make_brand
 from tests.account_svc.test_pairs import make_pair, observe
 from tests.caller import Json, uuid_of
 
@@ -271,6 +274,27 @@ async def test_a7_an_account_that_no_longer_looks_like_its_persona_is_off_brand(
     assert after is not None
     assert (before["score"], after["score"]) == (100, 75)
     assert [each["cause"] for each in after["reasons"]] == ["off_brand"]
+
+
+async def test_a7_a_brand_that_fails_keeps_no_other_waiting(
+    http: httpx.AsyncClient, service_secret: bytes, sessions: Sessions, worker_sessions: Sessions
+) -> None:
+    brands = [await make_brand(http, service_secret, sessions) for _ in range(3)]
+    accounts = [await make_account(brand) for brand in brands]
+
+    async def rename(platform: str) -> None:
+        async with brand_session(worker_sessions, brands[1].brand_id) as session:
+            await session.execute(text("update account set platform = :p"), {"p": platform})
+
+    await rename("unheard_of")
+    with pytest.raises(LookupError):
+        await review(worker_sessions)
+    judged = [await health(*each) for each in zip(brands, accounts, strict=True)]
+    await rename("xiaohongshu")
+    await review(worker_sessions)
+
+    assert [each is not None for each in judged] == [True, False, True]
+    assert await health(brands[1], accounts[1]) is not None
 
 
 async def test_a7_health_of_others_is_not_shown(

@@ -88,13 +88,22 @@ async def note_authorization(
 
 
 async def review_accounts(sessions: Sessions) -> bool:
-    """Judge a batch of every brand's accounts; whether there was anything to do."""
+    """Judge a batch of every brand's accounts; whether there was anything to do.
+
+    A brand that fails keeps no other waiting; its failure is raised when all have had their turn.
+    """
     async with sessions.begin() as session:
         brands = await repository.brands_to_review(session, now())
+    failures = []
     for brand_id in brands:
-        async with brand_session(sessions, brand_id) as session:
-            if await repository.is_alone(session, brand_id):
-                await _review(session, brand_id)
+        try:
+            async with brand_session(sessions, brand_id) as session:
+                if await repository.is_alone(session, brand_id):
+                    await _review(session, brand_id)
+        except Exception as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     return bool(brands)
 
 
