@@ -206,7 +206,7 @@ class LeadHandoverFinished(Event):
 
     topic: ClassVar[str] = "kos.lead_handover"
     type: ClassVar[str] = "kos.lead_handover.finished.v1"
-    subject_prefix: ClassVar[str] = "handover"
+    subject_prefix: ClassVar[str] = "leadhandover"  # the handover itself is account_svc's
     handover_id: HandoverId
     leads: int
     contacts: int

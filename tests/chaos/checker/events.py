@@ -20,6 +20,10 @@ AGGREGATES = (
     ("lead", "lead", "lead"),
     ("contact", "lead", "contact"),
     ("deal", "lead", "deal"),
+    ("handover", "account", "handover"),
+    ("authorization", "content", "platform_authorization"),
+    ("book", "content", "customer_book"),
+    ("leadhandover", "lead", "lead_handover"),
 )
 
 

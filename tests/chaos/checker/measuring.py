@@ -14,9 +14,31 @@ from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.evidence import SERVICES, Sample
 
 CONSUMERS = {
-    "account_svc": ("kos.lead", "kos.deal", "kos.post"),
-    "content_svc": ("kos.account", "kos.deal", "kos.lead", "kos.org", "kos.staff"),
-    "lead_svc": ("kos.org", "kos.staff", "kos.account", "kos.post", "kos.campaign"),
+    "account_svc": (
+        "kos.lead",
+        "kos.deal",
+        "kos.post",
+        "kos.draft",
+        "kos.authorization",
+        "kos.customers",
+        "kos.lead_handover",
+    ),
+    "content_svc": (
+        "kos.account",
+        "kos.deal",
+        "kos.handover",
+        "kos.lead",
+        "kos.org",
+        "kos.staff",
+    ),
+    "lead_svc": (
+        "kos.org",
+        "kos.staff",
+        "kos.account",
+        "kos.post",
+        "kos.campaign",
+        "kos.handover",
+    ),
     "lead_svc.pipeline": ("kos.lead",),
     "lead_svc.webhooks": ("kos.lead", "kos.contact", "kos.deal"),
 }
