@@ -231,7 +231,7 @@ def _limit(conditions: Conditions, extent: Extent, column: str) -> None:
     if extent.unit_ids is not None:
         conditions.add(
             f"{column} in (select s.id from staff s where s.brand_id = $1 "
-            f"and s.unit_id in ({SUBTREES}))",
+            f"and s.unit_id = any({SUBTREES}))",
             list(extent.unit_ids),
         )
     conditions.add_given(f"{column} = ?", extent.staff_id)
