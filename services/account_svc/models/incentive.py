@@ -83,6 +83,11 @@ class LedgerEntry(OfBrand, Aggregate, Base):
             "cause",
             postgresql_where=text("reverses_id is not null"),
         ),
+        Index(
+            "ix_ledger_entry_lead_id",
+            "lead_id",
+            postgresql_where=text("reverses_id is null and trigger = 'lead_accepted'"),
+        ),
     )
 
     staff_id: Mapped[UUID]

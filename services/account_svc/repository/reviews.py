@@ -30,44 +30,59 @@ SELECT_APPEAL = """select a.id, a.review_id, a.entry_id, a.staff_id, a.unit_id, 
     a.opened_by, a.opened_at, a.status, a.decision, a.decided_by, a.decided_at from appeal a"""
 
 # What a month's entries look like beside those of the weeks before, of the same seller and of the
-# same contact. A reward that was taken back or cleared is looked at no more.
+# same contact. Each check reads its own kind of entries once; only what one of them finds is looked
+# up. A reward that was taken back or ruled on is looked at no more.
 SELECT_SUSPECT = """
-    with standing as (
-        select e.* from ledger_entry e
-        where e.brand_id = $1 and e.reverses_id is null
-            and e.earned_at >= $2::timestamptz - greatest($5::interval, $7::interval)
-            and e.earned_at < $3
-            and not exists (select from ledger_entry c
-                where c.brand_id = e.brand_id and c.reverses_id = e.id)),
-    counted as (
-        select standing.*,
-            count(*) over (partition by staff_id, trigger order by earned_at
-                range between $5::interval preceding and current row) as lately,
-            case when trigger = 'lead_accepted' and contact_id is not null then
-                count(*) over (partition by trigger, contact_id order by earned_at
-                    range between $7::interval preceding and current row) end as contact_leads
-        from standing),
-    looked_at as (
-        select counted.*,
-            max(lately) over (partition by staff_id, trigger order by earned_at
-                range between current row and $5::interval following) as burst,
-            case when trigger = 'deal_won' then (
-                select l.staff_id from ledger_entry l
-                where l.brand_id = counted.brand_id and l.trigger = 'lead_accepted'
-                    and l.lead_id = counted.lead_id and l.reverses_id is null
-                    and l.staff_id <> counted.staff_id limit 1) end as lead_staff_id
-        from counted),
+    with month as materialized (
+        select e.id, e.staff_id, e.trigger, e.contact_id, e.lead_id, e.earned_at, e.is_self_entered
+        from ledger_entry e
+        where e.brand_id = $1 and e.reverses_id is null and e.earned_at < $3
+            and e.earned_at >= $2::timestamptz - greatest($5::interval, $7::interval)),
+    burst_end as (
+        select id, staff_id, trigger, earned_at, coalesce(
+            lag(earned_at, $4::int - 1) over seller >= earned_at - $5::interval, false) as is_end
+        from month window seller as (partition by staff_id, trigger order by earned_at, id)),
+    burst as (
+        select id, bool_or(is_end) over (partition by staff_id, trigger order by earned_at, id
+            rows between current row and $4::int - 1 following) as is_part
+        from burst_end),
+    repeated as (
+        select id, count(*) over (partition by contact_id order by earned_at
+            range between $7::interval preceding and current row) as leads
+        from month
+        where trigger = 'lead_accepted' and contact_id in (
+            select contact_id from month where trigger = 'lead_accepted'
+            group by contact_id having count(*) > $6::int)),
+    found as (
+        select id, true as is_self_entered, null::int as burst, null::bigint as contact_leads,
+            null::uuid as lead_staff_id
+        from month where is_self_entered
+        union all
+        select id, false, $4::int, null, null from burst where is_part
+        union all
+        select id, false, null, leads, null from repeated where leads > $6::int
+        union all
+        select d.id, false, null, null, l.staff_id
+        from month d join ledger_entry l on l.brand_id = $1 and l.lead_id = d.lead_id
+            and l.trigger = 'lead_accepted' and l.reverses_id is null
+            and l.staff_id <> d.staff_id
+        where d.trigger = 'deal_won'),
     suspect as (
-        select brand_id, id, staff_id, unit_id, trigger, cause, amount, currency, earned_at,
-            is_self_entered, lead_staff_id,
-            case when burst >= $4::int then burst end as burst,
-            case when contact_leads > $6::int then contact_leads end as contact_leads
-        from looked_at where earned_at >= $2::timestamptz)
+        select e.brand_id, e.id, e.staff_id, e.unit_id, e.trigger, e.cause, e.amount, e.currency,
+            e.earned_at, f.is_self_entered, f.burst, f.contact_leads, f.lead_staff_id
+        from (
+            select id, bool_or(is_self_entered) as is_self_entered, max(burst) as burst,
+                max(contact_leads) as contact_leads,
+                (array_agg(lead_staff_id order by lead_staff_id)
+                    filter (where lead_staff_id is not null))[1] as lead_staff_id
+            from found group by id) f
+        join ledger_entry e on e.brand_id = $1 and e.id = f.id
+        where e.earned_at >= $2::timestamptz
+            and not exists (select from ledger_entry c
+                where c.brand_id = e.brand_id and c.reverses_id = e.id)
+            and not exists (select from review w where w.brand_id = e.brand_id
+                and w.trigger = e.trigger and w.cause = e.cause))
     select s.* from suspect s"""
-_IS_SUSPECT = """(s.is_self_entered or s.lead_staff_id is not null or s.burst is not null
-    or s.contact_leads is not null)"""
-_NOT_CLEARED = """not exists (select from review w where w.brand_id = s.brand_id
-    and w.trigger = s.trigger and w.cause = s.cause)"""
 
 
 def suspects(
@@ -82,8 +97,6 @@ def suspects(
         checks.leads_per_contact,
         timedelta(days=checks.contact_days),
     ]
-    conditions.add(_IS_SUSPECT)
-    conditions.add(_NOT_CLEARED)
     conditions.limit_to(extent)
     if unit_id is not None:
         conditions.add(f"s.unit_id = any({SUBTREES})", [unit_id])

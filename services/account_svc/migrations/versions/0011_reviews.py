@@ -59,3 +59,7 @@ def upgrade() -> None:
         "create index ix_ledger_entry_counters on ledger_entry (brand_id, trigger, cause) "
         "where reverses_id is not null"
     )
+    op.execute(
+        "create index ix_ledger_entry_lead_id on ledger_entry (lead_id) "
+        "where reverses_id is null and trigger = 'lead_accepted'"
+    )
