@@ -1,16 +1,13 @@
 """The part of a planted brand's life in which accounts are looked at, and rewards looked into."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from shared.access import Role
 from tests.isolation.brand import Store
-
-if TYPE_CHECKING:
-    from tests.isolation.planting import Planter
+from tests.isolation.hand import Hand
 
 
-async def judge(planter: "Planter") -> None:
+async def judge(planter: Hand) -> None:
     brand = planter.brand
     for store in (brand.east, brand.west):
         await look_at_pair(planter, store)
@@ -18,7 +15,7 @@ async def judge(planter: "Planter") -> None:
     await planter.world.settle(brand.id)
 
 
-async def look_at_pair(planter: "Planter", store: Store) -> None:
+async def look_at_pair(planter: Hand, store: Store) -> None:
     text = planter.text(store.word)
     (public,) = await _by_ids(planter, "/accounts", store.accounts[0])
     private = await planter.post(
@@ -41,7 +38,7 @@ async def look_at_pair(planter: "Planter", store: Store) -> None:
         await planter.post("account", f"/accounts/{account}/observe", seen)
 
 
-async def look_into_rewards(planter: "Planter", store: Store) -> None:
+async def look_into_rewards(planter: Hand, store: Store) -> None:
     """Two deals' rewards are taken back: one seller appeals, the other has not yet."""
     brand, text = planter.brand, planter.text(store.word)
     officer = replace(brand.acting(Role.COMPLIANCE), actor=planter.text("officer"))
@@ -70,7 +67,7 @@ async def look_into_rewards(planter: "Planter", store: Store) -> None:
         await planter.post("account", f"/appeals/{appeal['id']}/decide", refused)
 
 
-async def _by_ids(planter: "Planter", path: str, *ids: str) -> list[dict[str, str]]:
+async def _by_ids(planter: Hand, path: str, *ids: str) -> list[dict[str, str]]:
     answer = await planter.post("account", f"{path}/by-ids", {"ids": list(ids)})
     found: list[dict[str, str]] = answer["items"]
     return found

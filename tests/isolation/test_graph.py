@@ -8,9 +8,10 @@ import random
 from tests.isolation import report
 from tests.isolation.brand import Brand
 from tests.isolation.filters import filters_removed
+from tests.isolation.given_graph import DEEP
 from tests.isolation.graph import GraphAsker
 from tests.isolation.probing import Findings, look_for
-from tests.isolation.sdl import DEEP, all_fields, fields_of, list_operations
+from tests.isolation.sdl import all_fields, fields_of, list_operations
 from tests.isolation.world import World
 
 Sides = tuple[Brand, Brand]

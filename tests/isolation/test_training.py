@@ -11,7 +11,7 @@ from shared.clock import now
 from shared.ids import typed
 from shared.timers import Due
 from tests.isolation.brand import Brand, uuid_of
-from tests.isolation.openapi import QUESTIONS
+from tests.isolation.given_rest import QUESTIONS
 from tests.isolation.world import World
 
 Json = dict[str, Any]
