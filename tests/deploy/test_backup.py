@@ -17,11 +17,11 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from deploy.local import databases, identity, kafka, postgres
 from deploy.local.backup import NotRestored, NotTaken, restore_backup, take_backup
-from deploy.local.backup.log import reading
+from deploy.local.backup.log import copy_topic, find_ends, reading
 from deploy.local.backup.restore import read_backup
 from deploy.local.backup.take import cutting
 from deploy.local.databases import SERVICES, Service, ServiceUrls
@@ -41,6 +41,8 @@ from tests.shared.log_reading import insert_event
 pytestmark = pytest.mark.timeout(300)
 
 TOPIC = "kos.backup-test"
+QUIET = "kos.backup-quiet"
+"""Nobody has published to it."""
 GROUP = "backup-test"
 BRAND = uuid7()
 STAFF = [uuid7() for _ in range(6)]
@@ -102,7 +104,7 @@ async def set_up(home: Path) -> Installation:
     )
     for service in SERVICES:
         await databases.provision(server.admin_url, service, passwords)
-    await create_topics(broker.bootstrap, [TOPIC], partitions=3)
+    await create_topics(broker.bootstrap, [TOPIC, QUIET], partitions=3)
     return Installation(home, passwords, server.admin_url, broker.bootstrap, [server, broker])
 
 
@@ -340,6 +342,22 @@ async def all_records(installation: Installation) -> list[Kept]:
                     for r in records
                 ]
         return sorted(found)
+
+
+async def test_a_topic_without_records_keeps_nobody_waiting(installation: Installation) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=installation.bootstrap) as producer:
+        for number in range(30):
+            await producer.send_and_wait(TOPIC, b"{}", key=str(number).encode())
+
+    async with asyncio.timeout(30), reading(installation.bootstrap) as consumer:
+        ends = await find_ends(consumer, [TOPIC, QUIET])
+        counts = [
+            await copy_topic(consumer, topic, ends[topic], installation.home / f"{turn}.gz")
+            for turn, topic in enumerate((TOPIC, QUIET, TOPIC))
+        ]
+
+    assert counts[0] == counts[2] >= 30
+    assert counts[1] == 0
 
 
 async def test_a_busy_outbox_is_waited_for_not_broken(installation: Installation) -> None:

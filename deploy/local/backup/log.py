@@ -72,7 +72,8 @@ async def copy_topic(
     partitions = [TopicPartition(topic, number) for number in ends]
     starts = await consumer.beginning_offsets(partitions)
     left = {each for each in partitions if starts[each] < ends[each.partition]}
-    consumer.assign(list(left))
+    if left:  # after an assignment of nothing a consumer never stops (aiokafka 0.14)
+        consumer.assign(list(left))
     for partition in left:
         consumer.seek(partition, starts[partition])
     count = 0
