@@ -125,6 +125,8 @@ def _input(**values: Any) -> dict[str, Any]:
 
 
 GIVEN: dict[str, Any] = {
+    # the store's seller came before all who were hired later
+    "staff": lambda brand: {"unitId": brand.east.unit, "first": 20},
     "race": lambda _: {"period": f"{now():%Y-%m}"},
     "leaderboard": lambda _: {"period": f"{now():%Y-%m}"},
     "findStaff": lambda brand: {"phone": brand.east.phone},
