@@ -10,7 +10,7 @@ import structlog
 
 from account_svc.consumers import HANDLERS, TOPICS
 from account_svc.settings import Settings
-from account_svc.use_cases.handovers import handover_timers
+from account_svc.use_cases.handover_steps import handover_timers
 from account_svc.use_cases.health import review_accounts
 from account_svc.use_cases.lift import tier_timers
 from account_svc.use_cases.race import fold_standings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from account_svc.use_cases.handovers import STEP, handover_timers
+from account_svc.use_cases.handover_steps import STEP, handover_timers
 from shared.clock import now
 from shared.database import Sessions
 from shared.events.account import CustomersAssigned

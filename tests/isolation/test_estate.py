@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from account_svc.use_cases.handovers import STEP, handover_timers
+from account_svc.use_cases.handover_steps import STEP, handover_timers
 from content_svc.connectors.http import create_client
 from content_svc.use_cases.customers import WORK
 from content_svc.worker import timer_handlers

@@ -1,31 +1,20 @@
 """What somebody leaves behind goes to others: planned, asked for step by step, planned anew."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.errors import (
-    AccountNotFound,
     HandoverOpenAlready,
-    TransitionNotAllowed,
     UnknownStaff,
 )
 from account_svc.estate import (
-    Customer,
-    Fate,
     Limits,
     Outcome,
-    Taker,
-    calls_of,
-    fate_of,
     learn,
-    limits_at,
-    plan_customers,
 )
-from account_svc.estate.accounts import PERSONAL
 from account_svc.models import (
     Account,
     Handover,
@@ -35,17 +24,21 @@ from account_svc.models import (
     ItemStatus,
     Staff,
 )
-from account_svc.repository import accounts, policies, staff
+from account_svc.repository import accounts, staff
 from account_svc.repository import handovers as repository
 from account_svc.repository.constraints import refusing
-from account_svc.use_cases import accounts as account_steps
+from account_svc.use_cases.handover_plan import (
+    account_item,
+    choose_account_takers,
+    customer_of,
+    limits_of,
+    plan,
+)
+from account_svc.use_cases.handover_steps import STEP
 from shared import audit, outbox, timers
-from shared.access import Principal, Role
+from shared.access import Principal
 from shared.clock import now
-from shared.database import Sessions, brand_session
 from shared.events.account import (
-    CustomersAssigned,
-    HandoverFinished,
     HandoverOpened,
     HandoverStarted,
     HandoverStatus,
@@ -54,11 +47,7 @@ from shared.events.account import (
 )
 from shared.events.content import CustomerResult
 from shared.ids import typed, uuid7
-from shared.timers import Due, TimerHandler
 
-STEP = "handover.step"
-_AT_ONCE = 1_000
-"""Customers whose moves are asked for in one transaction."""
 _ATTEMPTS = 5
 _FIRST_RETRY = timedelta(minutes=2)
 
@@ -74,7 +63,7 @@ async def open_handover(
     left = await repository.accounts_of(session, brand_id, leaver.id)
     with_customers = [each.id for each in left if each.platform is Platform.WECOM]
     if with_customers:
-        await _limits(session, brand_id, at)  # refuses here rather than later
+        await limits_of(session, brand_id, at)  # refuses here rather than later
     handover = Handover(
         id=uuid7(),
         brand_id=brand_id,
@@ -97,9 +86,9 @@ async def open_handover(
                 handover_id=handover.id, staff_id=leaver.id, customers_of=with_customers
             ),
         )
-    items = [_account_item(handover, account, at) for account in left]
+    items = [account_item(handover, account, at) for account in left]
     session.add_all(items)
-    await _choose_account_takers(session, handover, items, left)
+    await choose_account_takers(session, handover, items, left)
     _note(session, principal, "handover.open", handover, leaver)
     return handover
 
@@ -139,8 +128,8 @@ async def change_takers(
     left = await repository.accounts_by_id(
         session, handover.brand_id, [item.account_id for item in of_accounts if item.account_id]
     )
-    await _choose_account_takers(session, handover, of_accounts, left)
-    await _plan(session, handover, [item for item in items if item.kind is ItemKind.CUSTOMER])
+    await choose_account_takers(session, handover, of_accounts, left)
+    await plan(session, handover, [item for item in items if item.kind is ItemKind.CUSTOMER])
     await wake(session, handover)
     _note(session, principal, "handover.change_takers", handover, leaver)
     return handover
@@ -205,7 +194,7 @@ async def add_customers(
         for customer_id, moved_at in customers
     ]
     session.add_all(items)
-    await _plan(session, handover, items)
+    await plan(session, handover, items)
     if is_last:
         handover.awaited_ids = [each for each in handover.awaited_ids if each != account_id]
         if not handover.awaited_ids and handover.status is HandoverStatus.GATHERING:
@@ -219,7 +208,7 @@ async def take_results(
     handover = await repository.find_for_update(session, brand_id, handover_id)
     if handover is None:
         return
-    limits = await _limits(session, brand_id, now())
+    limits = await limits_of(session, brand_id, now())
     by_id = {result.customer_id: result for result in results}
     items = await repository.items_by_id(session, handover, list(by_id))
     anew: list[HandoverItem] = []
@@ -233,7 +222,7 @@ async def take_results(
         if full and item.taker_id not in handover.full_taker_ids:
             handover.full_taker_ids = [*handover.full_taker_ids, item.taker_id]
             anew += await repository.planned_for(session, handover, item.taker_id)
-    await _plan(session, handover, anew)
+    await plan(session, handover, anew)
     await wake(session, handover)
 
 
@@ -242,7 +231,7 @@ def _take(
 ) -> bool:
     """Note the outcome; whether the item has to be planned anew."""
     item.changed_at = now()
-    known = learn(_customer(item), taker_id, outcome, limits, result.at)
+    known = learn(customer_of(item), taker_id, outcome, limits, result.at)
     item.moved_at, item.not_to = list(known.moved_at), sorted(known.not_to)
     done = {
         Outcome.ACCEPTED: ItemStatus.MOVING,
@@ -282,134 +271,6 @@ async def wake(session: AsyncSession, handover: Handover) -> None:
         await timers.schedule(session, handover.brand_id, STEP, handover.id, at)
 
 
-@dataclass(frozen=True, slots=True)
-class Mover:
-    """The worker's timer handler: takes the steps that are due; a killed one leaves nothing half
-    done, for steps and what is noted of them are one transaction."""
-
-    sessions: Sessions
-    audit_key: bytes
-
-    async def step(self, due: Due) -> datetime | None:
-        async with brand_session(self.sessions, due.brand_id) as session:
-            handover = await repository.find_for_update(session, due.brand_id, due.subject_id)
-            if handover is None or handover.status is not HandoverStatus.RUNNING:
-                return None
-            at = now()
-            if handover.starts_at > at:
-                return handover.starts_at
-            await _ask_for_moves(session, handover, at)
-            await _move_accounts(session, handover, at)
-            await session.flush()  # what follows counts and sorts what has just changed
-            if not await repository.has_open_items(session, handover):
-                handover.status, handover.finished_at = HandoverStatus.DONE, at
-                outbox.add(
-                    session,
-                    handover,
-                    HandoverFinished(handover_id=handover.id, staff_id=handover.staff_id),
-                )
-            await audit.flush(session, due.brand_id, self.audit_key)
-            return await repository.next_due(session, handover)
-
-
-def handover_timers(sessions: Sessions, audit_key: bytes) -> dict[str, TimerHandler]:
-    return {STEP: Mover(sessions, audit_key).step}
-
-
-async def _ask_for_moves(session: AsyncSession, handover: Handover, at: datetime) -> None:
-    """Tell which customers are to be with whom from now on, in calls that the platform takes."""
-    items = await repository.due_customers(session, handover, at, _AT_ONCE)
-    if not items:
-        return
-    limits = await _limits(session, handover.brand_id, at)
-    takers = await repository.wecom_accounts(session, handover.brand_id, handover.taker_ids)
-    lost = [item for item in items if item.taker_id not in takers]
-    await _plan(session, handover, lost)
-    by_giver: dict[UUID, dict[UUID, UUID]] = {}
-    asked = {item.id: item for item in items if item.taker_id in takers}
-    for item in asked.values():
-        if item.taker_id is not None and item.due_at is not None and item.due_at <= at:
-            by_giver.setdefault(_account_of(item), {})[item.id] = item.taker_id
-    for giver_id, due in by_giver.items():
-        for taker_id, customer_ids in calls_of(due, limits):
-            for customer_id in customer_ids:
-                item = asked[customer_id]
-                item.status, item.changed_at = ItemStatus.ASKED, at
-                item.attempts += 1
-            outbox.add(
-                session,
-                handover,
-                CustomersAssigned(
-                    handover_id=handover.id,
-                    call_id=uuid7(),
-                    account_id=giver_id,
-                    taker_id=taker_id,
-                    taker_account_id=takers[taker_id],
-                    customer_ids=customer_ids,
-                ),
-            )
-
-
-async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime) -> None:
-    items = await repository.open_accounts(session, handover)
-    left = {
-        account.id: account
-        for account in await repository.accounts_by_id(
-            session, handover.brand_id, [item.account_id for item in items if item.account_id]
-        )
-    }
-    waiting = await repository.accounts_with_customers(session, handover)
-    as_brand = Principal(
-        handover.brand_id, typed("handover", handover.id), frozenset({Role.BRAND_ADMIN})
-    )
-    for item in items:
-        account = left[_account_of(item)]
-        fate = fate_of(account.platform, account.ownership)
-        if fate is Fate.ASK or account.id in waiting:
-            continue
-        if fate is Fate.HAND_OVER and item.taker_id is None:
-            await _choose_account_takers(session, handover, [item], [account])
-        item.changed_at = at
-        item.attempts += 1
-        reason = f"handover of {typed('staff', handover.staff_id)}"
-        try:
-            if fate is Fate.RETIRE:
-                await account_steps.retire(session, as_brand, account.id, reason=reason)
-            elif item.taker_id is not None:
-                await account_steps.hand_over(
-                    session, as_brand, account.id, staff_id=item.taker_id, reason=reason
-                )
-        except (AccountNotFound, TransitionNotAllowed, UnknownStaff) as refusal:
-            item.status, item.refusal = ItemStatus.FAILED, refusal.message
-        else:
-            item.status, item.due_at = ItemStatus.DONE, None
-
-
-def _account_of(item: HandoverItem) -> UUID:
-    """Accounts and customers have one."""
-    assert item.account_id is not None
-    return item.account_id
-
-
-def _account_item(handover: Handover, account: Account, at: datetime) -> HandoverItem:
-    fate = fate_of(account.platform, account.ownership)
-    return HandoverItem(
-        id=uuid7(),
-        brand_id=handover.brand_id,
-        handover_id=handover.id,
-        kind=ItemKind.ACCOUNT,
-        account_id=account.id,
-        status=ItemStatus.NEEDS_OWNERSHIP if fate is Fate.ASK else ItemStatus.PLANNED,
-        # the account of a member stays until its customers are moved
-        due_at=None if account.platform in PERSONAL else handover.starts_at,
-        things=1,
-        attempts=0,
-        moved_at=[],
-        not_to=[],
-        changed_at=at,
-    )
-
-
 def _asked_of_leads(handover: Handover, at: datetime) -> list[HandoverItem]:
     """What lead_svc does by itself once the handover is started, and confirms."""
     return [
@@ -427,53 +288,6 @@ def _asked_of_leads(handover: Handover, at: datetime) -> list[HandoverItem]:
         )
         for kind in (ItemKind.LEADS, ItemKind.CONTACTS)
     ]
-
-
-async def _choose_account_takers(
-    session: AsyncSession,
-    handover: Handover,
-    items: Iterable[HandoverItem],
-    left: Iterable[Account],
-) -> None:
-    """The first who has none on the platform takes the account, or else the first of all."""
-    by_id = {account.id: account for account in left}
-    has = await repository.platforms_of(session, handover.brand_id, handover.taker_ids)
-    for item in items:
-        account = by_id[_account_of(item)]
-        if fate_of(account.platform, account.ownership) is Fate.RETIRE:
-            continue
-        free = [each for each in handover.taker_ids if account.platform not in has.get(each, set())]
-        item.taker_id = (free or handover.taker_ids)[0]
-        has.setdefault(item.taker_id, set()).add(account.platform)
-
-
-async def _plan(session: AsyncSession, handover: Handover, items: Sequence[HandoverItem]) -> None:
-    """The next step of each of these customers, within the limits that hold now."""
-    if not items:
-        return
-    at = max(now(), handover.starts_at)
-    limits = await _limits(session, handover.brand_id, at)
-    with_account = await repository.wecom_accounts(session, handover.brand_id, handover.taker_ids)
-    takers = [
-        Taker(each, room=0 if each in handover.full_taker_ids else None)
-        for each in handover.taker_ids
-        if each in with_account
-    ]
-    steps = plan_customers(map(_customer, items), takers, limits, at)
-    for item in items:
-        step = steps[item.id]
-        item.taker_id, item.due_at, item.waits_for = step.taker_id, step.due_at, step.limit
-        is_planned = step.taker_id is not None and step.due_at is not None
-        item.status = ItemStatus.PLANNED if is_planned else ItemStatus.NEEDS_TAKER
-        item.changed_at = now()
-
-
-def _customer(item: HandoverItem) -> Customer:
-    return Customer(item.id, tuple(item.moved_at), frozenset(item.not_to))
-
-
-async def _limits(session: AsyncSession, brand_id: UUID, at: datetime) -> Limits:
-    return limits_at(await policies.load_policies(session, brand_id), at)
 
 
 async def _require_takers(

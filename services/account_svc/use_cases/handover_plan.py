@@ -1,0 +1,101 @@
+"""Who takes what of a handover, and when, within the limits that hold now."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from account_svc.estate import (
+    Customer,
+    Fate,
+    Limits,
+    Taker,
+    fate_of,
+    limits_at,
+    plan_customers,
+)
+from account_svc.estate.accounts import PERSONAL
+from account_svc.models import (
+    Account,
+    Handover,
+    HandoverItem,
+    ItemKind,
+    ItemStatus,
+)
+from account_svc.repository import handovers as repository
+from account_svc.repository import policies
+from shared.clock import now
+from shared.ids import uuid7
+
+
+def account_of(item: HandoverItem) -> UUID:
+    """Accounts and customers have one."""
+    assert item.account_id is not None
+    return item.account_id
+
+
+def account_item(handover: Handover, account: Account, at: datetime) -> HandoverItem:
+    fate = fate_of(account.platform, account.ownership)
+    return HandoverItem(
+        id=uuid7(),
+        brand_id=handover.brand_id,
+        handover_id=handover.id,
+        kind=ItemKind.ACCOUNT,
+        account_id=account.id,
+        status=ItemStatus.NEEDS_OWNERSHIP if fate is Fate.ASK else ItemStatus.PLANNED,
+        # the account of a member stays until its customers are moved
+        due_at=None if account.platform in PERSONAL else handover.starts_at,
+        things=1,
+        attempts=0,
+        moved_at=[],
+        not_to=[],
+        changed_at=at,
+    )
+
+
+async def choose_account_takers(
+    session: AsyncSession,
+    handover: Handover,
+    items: Iterable[HandoverItem],
+    left: Iterable[Account],
+) -> None:
+    """The first who has none on the platform takes the account, or else the first of all."""
+    by_id = {account.id: account for account in left}
+    has = await repository.platforms_of(session, handover.brand_id, handover.taker_ids)
+    for item in items:
+        account = by_id[account_of(item)]
+        if fate_of(account.platform, account.ownership) is Fate.RETIRE:
+            continue
+        free = [each for each in handover.taker_ids if account.platform not in has.get(each, set())]
+        item.taker_id = (free or handover.taker_ids)[0]
+        has.setdefault(item.taker_id, set()).add(account.platform)
+
+
+async def plan(session: AsyncSession, handover: Handover, items: Sequence[HandoverItem]) -> None:
+    """The next step of each of these customers, within the limits that hold now."""
+    if not items:
+        return
+    at = max(now(), handover.starts_at)
+    limits = await limits_of(session, handover.brand_id, at)
+    with_account = await repository.wecom_accounts(session, handover.brand_id, handover.taker_ids)
+    takers = [
+        Taker(each, room=0 if each in handover.full_taker_ids else None)
+        for each in handover.taker_ids
+        if each in with_account
+    ]
+    steps = plan_customers(map(customer_of, items), takers, limits, at)
+    for item in items:
+        step = steps[item.id]
+        item.taker_id, item.due_at, item.waits_for = step.taker_id, step.due_at, step.limit
+        is_planned = step.taker_id is not None and step.due_at is not None
+        item.status = ItemStatus.PLANNED if is_planned else ItemStatus.NEEDS_TAKER
+        item.changed_at = now()
+
+
+def customer_of(item: HandoverItem) -> Customer:
+    return Customer(item.id, tuple(item.moved_at), frozenset(item.not_to))
+
+
+async def limits_of(session: AsyncSession, brand_id: UUID, at: datetime) -> Limits:
+    return limits_at(await policies.load_policies(session, brand_id), at)

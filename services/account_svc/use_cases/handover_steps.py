@@ -1,0 +1,143 @@
+"""A handover step by step: what is due is asked for or done, until nothing is open."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from account_svc.errors import (
+    AccountNotFound,
+    TransitionNotAllowed,
+    UnknownStaff,
+)
+from account_svc.estate import (
+    Fate,
+    calls_of,
+    fate_of,
+)
+from account_svc.models import (
+    Handover,
+    ItemStatus,
+)
+from account_svc.repository import handovers as repository
+from account_svc.use_cases import accounts as account_steps
+from account_svc.use_cases.handover_plan import account_of, choose_account_takers, limits_of, plan
+from shared import audit, outbox
+from shared.access import Principal, Role
+from shared.clock import now
+from shared.database import Sessions, brand_session
+from shared.events.account import (
+    CustomersAssigned,
+    HandoverFinished,
+    HandoverStatus,
+)
+from shared.ids import typed, uuid7
+from shared.timers import Due, TimerHandler
+
+STEP = "handover.step"
+_AT_ONCE = 1_000
+"""Customers whose moves are asked for in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """The worker's timer handler: takes the steps that are due; a killed one leaves nothing half
+    done, for steps and what is noted of them are one transaction."""
+
+    sessions: Sessions
+    audit_key: bytes
+
+    async def step(self, due: Due) -> datetime | None:
+        async with brand_session(self.sessions, due.brand_id) as session:
+            handover = await repository.find_for_update(session, due.brand_id, due.subject_id)
+            if handover is None or handover.status is not HandoverStatus.RUNNING:
+                return None
+            at = now()
+            if handover.starts_at > at:
+                return handover.starts_at
+            await _ask_for_moves(session, handover, at)
+            await _move_accounts(session, handover, at)
+            await session.flush()  # what follows counts and sorts what has just changed
+            if not await repository.has_open_items(session, handover):
+                handover.status, handover.finished_at = HandoverStatus.DONE, at
+                outbox.add(
+                    session,
+                    handover,
+                    HandoverFinished(handover_id=handover.id, staff_id=handover.staff_id),
+                )
+            await audit.flush(session, due.brand_id, self.audit_key)
+            return await repository.next_due(session, handover)
+
+
+def handover_timers(sessions: Sessions, audit_key: bytes) -> dict[str, TimerHandler]:
+    return {STEP: Mover(sessions, audit_key).step}
+
+
+async def _ask_for_moves(session: AsyncSession, handover: Handover, at: datetime) -> None:
+    """Tell which customers are to be with whom from now on, in calls that the platform takes."""
+    items = await repository.due_customers(session, handover, at, _AT_ONCE)
+    if not items:
+        return
+    limits = await limits_of(session, handover.brand_id, at)
+    takers = await repository.wecom_accounts(session, handover.brand_id, handover.taker_ids)
+    lost = [item for item in items if item.taker_id not in takers]
+    await plan(session, handover, lost)
+    by_giver: dict[UUID, dict[UUID, UUID]] = {}
+    asked = {item.id: item for item in items if item.taker_id in takers}
+    for item in asked.values():
+        if item.taker_id is not None and item.due_at is not None and item.due_at <= at:
+            by_giver.setdefault(account_of(item), {})[item.id] = item.taker_id
+    for giver_id, due in by_giver.items():
+        for taker_id, customer_ids in calls_of(due, limits):
+            for customer_id in customer_ids:
+                item = asked[customer_id]
+                item.status, item.changed_at = ItemStatus.ASKED, at
+                item.attempts += 1
+            outbox.add(
+                session,
+                handover,
+                CustomersAssigned(
+                    handover_id=handover.id,
+                    call_id=uuid7(),
+                    account_id=giver_id,
+                    taker_id=taker_id,
+                    taker_account_id=takers[taker_id],
+                    customer_ids=customer_ids,
+                ),
+            )
+
+
+async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime) -> None:
+    items = await repository.open_accounts(session, handover)
+    left = {
+        account.id: account
+        for account in await repository.accounts_by_id(
+            session, handover.brand_id, [item.account_id for item in items if item.account_id]
+        )
+    }
+    waiting = await repository.accounts_with_customers(session, handover)
+    as_brand = Principal(
+        handover.brand_id, typed("handover", handover.id), frozenset({Role.BRAND_ADMIN})
+    )
+    for item in items:
+        account = left[account_of(item)]
+        fate = fate_of(account.platform, account.ownership)
+        if fate is Fate.ASK or account.id in waiting:
+            continue
+        if fate is Fate.HAND_OVER and item.taker_id is None:
+            await choose_account_takers(session, handover, [item], [account])
+        item.changed_at = at
+        item.attempts += 1
+        reason = f"handover of {typed('staff', handover.staff_id)}"
+        try:
+            if fate is Fate.RETIRE:
+                await account_steps.retire(session, as_brand, account.id, reason=reason)
+            elif item.taker_id is not None:
+                await account_steps.hand_over(
+                    session, as_brand, account.id, staff_id=item.taker_id, reason=reason
+                )
+        except (AccountNotFound, TransitionNotAllowed, UnknownStaff) as refusal:
+            item.status, item.refusal = ItemStatus.FAILED, refusal.message
+        else:
+            item.status, item.due_at = ItemStatus.DONE, None
