@@ -49,6 +49,12 @@ class UnknownStaff(Invalid):
     code = "unknown_staff"
 
 
+class CertificateMissing(Conflict):
+    """The person does not hold the right that the step needs; the message names the courses."""
+
+    code = "certificate_missing"
+
+
 class StaffCodeTaken(Conflict):
     code = "staff_code_taken"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from shared.events.account import Right
@@ -89,3 +90,18 @@ def judge_all(
         judge(right, courses_of.get(right, ()), certificates, departed_at=departed_at, at=at)
         for right in Right
     ]
+
+
+def denial_of(verdict: Verdict, courses: Mapping[UUID, Mapping[str, Any]]) -> str:
+    """Why the right is not there, in words; `courses` has code and name of what is missing."""
+    if verdict.is_departed:
+        return f"{verdict.right}: this person no longer sells for the brand"
+    words = [_words(missing, courses[missing.course_id]) for missing in verdict.missing]
+    return f"{verdict.right} needs the certificate of {'; of '.join(words)}"
+
+
+def _words(missing: Missing, course: Mapping[str, Any]) -> str:
+    named = f"course {course['code']} ({course['name']})"
+    if missing.expired_at is None:
+        return f"{named}, never earned"
+    return f"{named}, expired at {missing.expired_at.isoformat()}"

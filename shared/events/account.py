@@ -91,6 +91,8 @@ class Right(StrEnum):
     PRICE_QUOTES = "price_quotes"
     LIVE = "live"
     HANDLING_LEADS = "handling_leads"
+    RUN_ACCOUNT = "run_account"
+    """Sell on an account: have it activated, or take it over."""
 
 
 class OrgEvent(Event):

@@ -45,8 +45,11 @@ class Matrix:
         status: StaffStatus = StaffStatus.ACTIVE,
         is_seller: bool = True,
         tier: str = "standard",
+        is_certified: bool = True,
     ) -> Person:
-        person = Person(uuid7().bytes, unit.id, is_seller, frozenset(skills), tier, status)
+        person = Person(
+            uuid7().bytes, unit.id, is_seller, frozenset(skills), tier, status, is_certified
+        )
         self.staff.append(person)
         return person
 

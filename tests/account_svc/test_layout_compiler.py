@@ -120,6 +120,7 @@ def test_a3_who_is_away_or_has_an_account_or_a_proposal_is_no_candidate(matrix: 
     matrix.hire(store, status=StaffStatus.ABSENT)
     matrix.hire(store, status=StaffStatus.DEPARTED)
     matrix.hire(store, is_seller=False)
+    matrix.hire(store, is_certified=False)
     matrix.register(store, matrix.hire(store), seat=Seat.KOC)
     only = matrix.hire(store)
 
@@ -134,7 +135,8 @@ def test_a3_who_is_away_or_has_an_account_or_a_proposal_is_no_candidate(matrix: 
         nobody.absent,
         nobody.departed,
         nobody.not_sellers,
-    ) == (1, 1, 1, 1, 1)
+        nobody.uncertified,
+    ) == (1, 1, 1, 1, 1, 1)
 
 
 def test_a3_a_store_without_people_gets_somebody_from_nearby_but_nobodys_own(

@@ -11,7 +11,7 @@ from account_svc.use_cases.rights import EXPIRY, SPREAD, right_timers
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events import Event
-from shared.events.account import CertificateEarned, CertificateExpired, StaffDeparted
+from shared.events.account import CertificateEarned, CertificateExpired, Right, StaffDeparted
 from shared.ids import typed
 from shared.tables import TimerRow
 from shared.timers import run_timers
@@ -97,8 +97,8 @@ async def test_a10_a_right_may_need_several_courses_and_a_course_open_several_ri
     second = await certify(api, prices, seller)
     held_by_both = await rights_of(api, seller)
 
-    assert held_by_one == {"free_posting", "live", "handling_leads"}
-    assert held_by_both == {"free_posting", "price_quotes", "live", "handling_leads"}
+    assert held_by_one == {"free_posting", "live", "handling_leads", "run_account"}
+    assert held_by_both == held_by_one | {"price_quotes"}
     assert await about_rights(api) == [
         earned(seller, first),
         earned(seller, second, "price_quotes"),
@@ -260,7 +260,7 @@ async def test_a10_requirements_name_known_courses_each_once(api: Api, other_api
 
     assert (unknown["code"], unknown["field"]) == ("unknown_course", "/course_ids/1")
     assert (twice["status"], no_right["field"]) == (422, "/right")
-    assert [item["version"] for item in (await api.get("/rights"))["items"]] == [0, 0, 0, 0]
+    assert [item["version"] for item in (await api.get("/rights"))["items"]] == [0] * len(Right)
 
 
 async def test_a10_two_exams_at_once_announce_a_right_once(api: Api, seller: Json) -> None:

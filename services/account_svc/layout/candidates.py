@@ -41,6 +41,8 @@ class Nobody(msgspec.Struct, frozen=True, gc=False):
     absent: int
     departed: int
     not_sellers: int
+    uncertified: int
+    """Without a certificate that running an account needs."""
 
 
 Rank = tuple[int, int]
@@ -183,7 +185,7 @@ class Pool:
         key = (unit.id, platform, sells)
         known = self._nobody.get(key)
         if known is None:
-            has = elsewhere = absent = departed = others = 0
+            has = elsewhere = absent = departed = others = untrained = 0
             for person in self._here.get(unit.id, ()):
                 if person.status is StaffStatus.DEPARTED:
                     departed += 1
@@ -193,11 +195,14 @@ class Pool:
                     absent += 1
                 elif sells and not person.is_seller:
                     others += 1
+                elif not person.is_certified:
+                    untrained += 1
                 else:
                     elsewhere += 1
-            known = self._nobody[key] = Nobody(has, elsewhere, absent, departed, others)
+            known = self._nobody[key] = Nobody(has, elsewhere, absent, departed, others, untrained)
         return known
 
 
 def _can_sit(rule: SeatRule, person: Person) -> bool:
-    return person.status is StaffStatus.ACTIVE and (person.is_seller or rule.seat is not Seat.KOS)
+    is_free = person.status is StaffStatus.ACTIVE and person.is_certified
+    return is_free and (person.is_seller or rule.seat is not Seat.KOS)

@@ -35,6 +35,8 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     skills: frozenset[str]
     tier: str
     status: StaffStatus
+    is_certified: bool = True
+    """Whether they may run an account."""
 
 
 class Registered(msgspec.Struct, frozen=True, gc=False):

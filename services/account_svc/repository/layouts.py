@@ -23,9 +23,10 @@ from account_svc.repository.accounts import filtered_accounts
 from account_svc.repository.org import subtree_ids, visible_units
 from account_svc.repository.policies import fetch_policies
 from account_svc.repository.reading import SUBTREES, Conditions
+from account_svc.repository.rights import fetch_requirements
 from account_svc.repository.staff import visible_staff
 from shared.access import Extent
-from shared.events.account import AccountStatus, Platform, UnitKind
+from shared.events.account import AccountStatus, Platform, Right, UnitKind
 
 SELECT_LAYOUT = """select l.id, l.name, l.version, l.definition, l.created_at from layout l"""
 SELECT_OFF_ROSTER = """select o.id, o.platform, o.handle, o.unit_id, o.note, o.status,
@@ -37,6 +38,11 @@ _STAFF = """select uuid_send(s.id), uuid_send(s.unit_id), s.is_seller, s.skills,
     s.departed_at, s.absent_from, s.absent_until from staff s"""
 _ACCOUNTS = """select uuid_send(a.id), a.platform, a.domain, a.seat, uuid_send(a.unit_id),
     uuid_send(a.staff_id), a.status from account a"""
+
+_CERTIFIED = """select uuid_send(t.staff_id) from certificate t
+    where t.brand_id = $1 and t.course_id = any($2::uuid[])
+    and t.earned_at <= $3 and t.expires_at > $3
+    group by t.staff_id having count(distinct t.course_id) = $4"""
 
 
 def all_layouts(brand_id: UUID) -> Conditions:
@@ -77,6 +83,18 @@ def read_definition(row: asyncpg.Record) -> LayoutFacts:
     return LayoutFacts.model_validate({"name": row["name"], **json.loads(row["definition"])})
 
 
+async def _certified(
+    connection: asyncpg.Connection, brand_id: UUID, at: datetime
+) -> set[bytes] | None:
+    """Who may run an account; None: everybody."""
+    requirement = (await fetch_requirements(connection, brand_id, at)).get(Right.RUN_ACCOUNT)
+    if requirement is None or not requirement["course_ids"]:
+        return None
+    courses = requirement["course_ids"]
+    rows = await connection.fetch(_CERTIFIED, brand_id, courses, at, len(courses))
+    return {row[0] for row in rows}
+
+
 async def fetch_snapshot(
     connection: asyncpg.Connection,
     brand_id: UUID,
@@ -85,7 +103,7 @@ async def fetch_snapshot(
     unit_id: UUID | None,
     at: datetime,
 ) -> Snapshot:
-    """What of the matrix the caller sees, or the part of it below a unit, in four statements."""
+    """What of the matrix the caller sees, or the part of it below a unit, in a few statements."""
     units = visible_units(brand_id, extent)
     staff = visible_staff(brand_id, extent)
     accounts = filtered_accounts(
@@ -95,6 +113,7 @@ async def fetch_snapshot(
         units.add(f"u.id = any({SUBTREES})", [unit_id])
         staff.add(f"s.unit_id = any({SUBTREES})", [unit_id])
     accounts.add("a.status <> ?", AccountStatus.RETIRED)
+    certified = await _certified(connection, brand_id, at)
     found = [
         await connection.fetch(
             f"{select} where {conditions.sql} order by {order}", *conditions.arguments
@@ -129,6 +148,7 @@ async def fetch_snapshot(
                 set_of(able),
                 tier,
                 status_at(at, departed_at=left, absent_from=begins, absent_until=ends),
+                certified is None or id in certified,
             )
             for id, home, is_seller, able, tier, left, begins, ends in found[1]
         ],

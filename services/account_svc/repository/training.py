@@ -1,6 +1,7 @@
 """SQL of courses, exams, attempts and certificates."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -50,6 +51,18 @@ async def get_course_with_exam(
     if found is None:
         raise CourseNotFound("no such course")
     return found[0], found[1]
+
+
+async def courses_by_id(
+    session: AsyncSession, brand_id: UUID, course_ids: Sequence[UUID]
+) -> dict[UUID, dict[str, Any]]:
+    """Code and name of these courses."""
+    rows = await session.execute(
+        select(Course.id, Course.code, Course.name).where(
+            Course.brand_id == brand_id, Course.id.in_(course_ids)
+        )
+    )
+    return {row["id"]: dict(row) for row in rows.mappings()}
 
 
 async def courses_among(

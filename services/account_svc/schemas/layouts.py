@@ -253,6 +253,7 @@ def _nobody(nobody: Nobody) -> str:
         (nobody.absent, "absent"),
         (nobody.departed, "departed"),
         (nobody.not_sellers, "no seller"),
+        (nobody.uncertified, "without the certificates that running an account needs"),
     )
     parts = [f"{number} {what}" for number, what in told if number]
     here = f"of its people {', '.join(parts)}" if parts else "nobody works there"

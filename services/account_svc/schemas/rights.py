@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from account_svc.models.facts import Facts
-from account_svc.rights import Cause, Missing, Verdict
+from account_svc.rights import Cause, Verdict, denial_of
 from shared.events.account import Right
 from shared.ids import CourseId, StaffId, typed
 
@@ -96,13 +96,12 @@ def verdict_json(verdict: Verdict, courses: Mapping[UUID, Any]) -> dict[str, Any
 
 
 def _denial(verdict: Verdict, courses: Mapping[UUID, Any]) -> dict[str, Any]:
+    message = denial_of(verdict, courses)
     if verdict.is_departed:
-        message = f"{verdict.right}: this person no longer sells for the brand"
         return {"code": "staff_departed", "message": message, "courses": []}
-    words = [_words(missing, courses[missing.course_id]) for missing in verdict.missing]
     return {
         "code": "certificate_missing",
-        "message": f"{verdict.right} needs the certificate of {'; of '.join(words)}",
+        "message": message,
         "courses": [
             {
                 "course_id": typed("course", missing.course_id),
@@ -114,10 +113,3 @@ def _denial(verdict: Verdict, courses: Mapping[UUID, Any]) -> dict[str, Any]:
             for missing in verdict.missing
         ],
     }
-
-
-def _words(missing: Missing, course: Mapping[str, Any]) -> str:
-    named = f"course {course['code']} ({course['name']})"
-    if missing.expired_at is None:
-        return f"{named}, never earned"
-    return f"{named}, expired at {missing.expired_at.isoformat()}"

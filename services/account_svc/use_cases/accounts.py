@@ -27,6 +27,7 @@ from account_svc.repository import accounts as repository
 from account_svc.repository import org, staff
 from account_svc.repository.constraints import refusing
 from account_svc.use_cases import health, pairs
+from account_svc.use_cases.rights import require_right
 from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
@@ -42,6 +43,7 @@ from shared.events.account import (
     AccountStatus,
     AccountSuspended,
     PlatformStatusNoted,
+    Right,
 )
 from shared.ids import typed, uuid7
 
@@ -69,6 +71,8 @@ async def register_account(
         raise UnknownUnit("no such unit", field="/unit_id")
     if staff_id is not None:
         await _taker(session, principal, staff_id)
+        if status is AccountStatus.ACTIVE:
+            await _require_certified(session, brand_id, staff_id, field="/staff_id")
     persona = None if persona_id is None else await _persona(session, principal, persona_id)
     account = Account(
         id=uuid7(),
@@ -108,6 +112,8 @@ async def activate(
     session: AsyncSession, principal: Principal, account_id: UUID, *, reason: str | None
 ) -> Account:
     account = await _step(session, principal, account_id, AccountStatus.ACTIVE, reason)
+    if account.staff_id is not None:
+        await _require_certified(session, account.brand_id, account.staff_id, field=None)
     outbox.add(session, account, STEPS[account.status](account.id, reason or ""))
     return account
 
@@ -141,6 +147,7 @@ async def hand_over(
 ) -> Account:
     """Another person runs the account, in their own unit; it is active again when activated."""
     taker = await _taker(session, principal, staff_id)
+    await _require_certified(session, taker.brand_id, taker.id, field="/staff_id")
     account = await _step(
         session, principal, account_id, AccountStatus.HANDED_OVER, reason, taker=taker
     )
@@ -272,6 +279,12 @@ async def _taker(session: AsyncSession, principal: Principal, staff_id: UUID) ->
     if taker is None or taker.departed_at is not None:
         raise UnknownStaff("no such person sells for the brand", field="/staff_id")
     return taker
+
+
+async def _require_certified(
+    session: AsyncSession, brand_id: UUID, staff_id: UUID, *, field: str | None
+) -> None:
+    await require_right(session, brand_id, staff_id, Right.RUN_ACCOUNT, field=field)
 
 
 async def _persona(session: AsyncSession, principal: Principal, persona_id: UUID) -> Persona:

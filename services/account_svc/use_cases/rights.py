@@ -6,18 +6,18 @@ judged and compared with what was announced last, so a change is told once, howe
 a timer rings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.errors import UnknownCourse
+from account_svc.errors import CertificateMissing, UnknownCourse
 from account_svc.models import HeldRight, RightRequirement, Staff
 from account_svc.repository import rights as repository
 from account_svc.repository import training
-from account_svc.rights import judge_all
+from account_svc.rights import denial_of, judge, judge_all
 from shared import audit, outbox, timers
 from shared.access import Principal
 from shared.clock import now
@@ -68,6 +68,36 @@ async def require_courses(
         courses=[typed("course", course_id) for course_id in course_ids],
     )
     return requirement
+
+
+async def require_right(
+    session: AsyncSession, brand_id: UUID, staff_id: UUID, right: Right, *, field: str | None
+) -> None:
+    """Refuse what the person may not do now."""
+    denied = await denials(session, brand_id, [staff_id], right)
+    if staff_id in denied:
+        raise CertificateMissing(denied[staff_id], field=field)
+
+
+async def denials(
+    session: AsyncSession, brand_id: UUID, staff_ids: Collection[UUID], right: Right
+) -> dict[UUID, str]:
+    """Why those of these people who do not hold the right now do not; none of them departed."""
+    at = now()
+    course_ids = (await repository.courses_by_right(session, brand_id, at)).get(right)
+    if not course_ids:
+        return {}
+    certificates = await repository.certificates_by_staff(session, brand_id, staff_ids)
+    courses = await training.courses_by_id(session, brand_id, course_ids)
+    verdicts = {
+        staff_id: judge(right, course_ids, certificates.get(staff_id, ()), departed_at=None, at=at)
+        for staff_id in staff_ids
+    }
+    return {
+        staff_id: denial_of(verdict, courses)
+        for staff_id, verdict in verdicts.items()
+        if not verdict.is_held
+    }
 
 
 async def announce(

@@ -13,9 +13,10 @@ from account_svc.use_cases import health
 from account_svc.use_cases.accounts import STEPS, change_of
 from account_svc.use_cases.imports.rows import AccountRow
 from account_svc.use_cases.imports.tally import Tally
+from account_svc.use_cases.rights import denials
 from shared import outbox
 from shared.clock import now
-from shared.events.account import AccountChanged, AccountRegistered, AccountStatus
+from shared.events.account import AccountChanged, AccountRegistered, AccountStatus, Right
 from shared.ids import uuid7
 
 REASON = "import"
@@ -36,6 +37,7 @@ async def take_accounts(
         session, brand_id, {row.staff_code for _, row in rows if row.staff_code}
     )
     personas = await repository.personas_by_kind(session, brand_id)
+    denied = await denials(session, brand_id, sellers.values(), Right.RUN_ACCOUNT)
     known = await repository.accounts_by_handle(
         session, brand_id, {(row.platform, row.handle) for _, row in rows}
     )
@@ -54,6 +56,8 @@ async def take_accounts(
             tally.refuse(line, "persona_kind", "the brand has no persona of this kind")
         elif not _is_step(account, row.status):
             tally.refuse(line, "status", f"the account cannot become {row.status}")
+        elif seller_id in denied and _begins_to_run(account, row.status, seller_id):
+            tally.refuse(line, "staff_code", denied[seller_id])
         else:
             place = {
                 "unit_id": unit_id,
@@ -80,6 +84,12 @@ def _is_step(account: Account | None, status: AccountStatus) -> bool:
     return status is account.status or (
         status in TRANSITIONS[account.status] and status is not AccountStatus.HANDED_OVER
     )
+
+
+def _begins_to_run(account: Account | None, status: AccountStatus, seller_id: UUID) -> bool:
+    """Whether the row makes somebody run an active account who does not run it already."""
+    runs = account and account.status is AccountStatus.ACTIVE and account.staff_id == seller_id
+    return status is AccountStatus.ACTIVE and not runs
 
 
 async def _add_all(
