@@ -1,6 +1,8 @@
 """Facts of other services that account_svc acts on: they count as results, fill the ledger, class
 posts by their authors and tell of health."""
 
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import FactKind, Origin, Trigger
@@ -19,7 +21,14 @@ from shared.events.content import (
     PostMeasured,
     PostPublished,
 )
-from shared.events.lead import DealVoided, DealWon, LeadAccepted, LeadHandoverFinished, LeadVoided
+from shared.events.lead import (
+    DealVoided,
+    DealWon,
+    LeadAccepted,
+    LeadHandoverFinished,
+    LeadQualified,
+    LeadVoided,
+)
 
 TOPICS = (
     "kos.lead",
@@ -35,8 +44,27 @@ _REFUSED_BY_PLATFORM = frozenset({"platform_review_unfit", "removed_on_platform"
 """Why a post failed, where that speaks against its account."""
 
 
+async def on_lead_qualified(session: AsyncSession, received: Received[LeadQualified]) -> None:
+    event = received.event
+    await _note_lead(session, received, FactKind.LEAD_CAME, event.submitted_at)
+
+
+async def _note_lead(
+    session: AsyncSession,
+    received: Received[LeadQualified] | Received[LeadAccepted] | Received[LeadVoided],
+    kind: FactKind,
+    at: datetime,
+) -> None:
+    event = received.event
+    if event.account_id is not None:
+        await health.note(
+            session, received.brand_id, event.account_id, kind, subject_id=event.lead_id, at=at
+        )
+
+
 async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepted]) -> None:
     event = received.event
+    await _note_lead(session, received, FactKind.LEAD_TAKEN, event.accepted_at)
     await goals.count(
         session,
         received.brand_id,
@@ -70,6 +98,7 @@ async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepte
 
 
 async def on_lead_voided(session: AsyncSession, received: Received[LeadVoided]) -> None:
+    await _note_lead(session, received, FactKind.LEAD_VOIDED, received.occurred_at)
     await incentives.take_back(
         session,
         received.brand_id,
@@ -281,6 +310,7 @@ async def on_lead_handover_finished(
 
 
 HANDLERS: dict[type[Event], Handler] = {
+    LeadQualified: on_lead_qualified,
     LeadAccepted: on_lead_accepted,
     LeadVoided: on_lead_voided,
     DealWon: on_deal_won,

@@ -23,15 +23,16 @@ from shared.events.content import (
     PostMeasured,
     PostPublished,
 )
+from shared.events.lead import LeadQualified
 from shared.ids import uuid7
 from shared.inbox import Inbox
-from tests.account_svc.earning import deliver
+from tests.account_svc.earning import accepted, deliver, lead_voided
 from tests.account_svc.graph import Graph
 from tests.account_svc.making import Api, make_account, make_brand
 from tests.account_svc.test_pairs import make_pair, observe
 from tests.caller import Json, uuid_of
 
-READ = """query($id: ID!) { account(id: $id) { health {
+READ = """query($id: ID!) { account(id: $id) { health { lastPostAt lastReplyAt
   score level judgedAt changedAt reasons { cause points message since } } } }"""
 BELOW = """query($level: HealthLevel!) { accounts(healthBelow: $level) { nodes { id
   health { level } } } }"""
@@ -88,6 +89,23 @@ def authorized(account: Json | None, authorization: Any, ends_at: datetime | Non
         account_id=None if account is None else uuid_of(account["id"]),
         expires_at=None,
         refresh_expires_at=ends_at,
+    )
+
+
+def asked(account: Json, at: datetime) -> LeadQualified:
+    """A lead came by the account."""
+    return LeadQualified(
+        lead_id=uuid7(),
+        contact_id=uuid7(),
+        is_new_contact=True,
+        source="douyin",
+        submitted_at=at,
+        post_id=None,
+        account_id=uuid_of(account["id"]),
+        campaign_id=None,
+        unit_id=uuid_of(account["unit_id"]),
+        score=60,
+        grade="B",
     )
 
 
@@ -170,6 +188,44 @@ async def test_a7_time_alone_turns_the_level_at_its_moment(
     assert [(turn.previous_level, turn.level) for turn in await turns(api)] == [
         (HealthLevel.GOOD, HealthLevel.POOR)
     ]
+
+
+async def test_a7_who_leaves_leads_unanswered_for_a_day_loses_health_until_they_are_answered(
+    api: Api, graph: Graph, worker_sessions: Sessions, inbox: Inbox
+) -> None:
+    account = await make_account(api)
+    seller = {"id": account["staff_id"], "unit_id": account["unit_id"]}
+    came = now()
+    leads = [asked(account, came) for _ in range(4)]
+    taken = [
+        accepted(seller, lead.lead_id, came + timedelta(hours=hours)).model_copy(
+            update={"account_id": lead.account_id}
+        )
+        for lead, hours in zip(leads[:3], (1, 25, 26), strict=True)
+    ]
+    voided = lead_voided(leads[3].lead_id).model_copy(update={"account_id": uuid_of(account["id"])})
+    later = Inbox(f"later-{uuid7()}", inbox.handlers, worker_sessions, bytes(32))
+
+    await deliver(api, inbox, *leads, taken[0])
+    await review(worker_sessions)
+    at_once = await health(api, account)
+    with time_machine.travel(came + timedelta(hours=24), tick=False):
+        await review(worker_sessions)
+        read = (await graph.ask(api.principal, READ, id=account["id"]))["account"]["health"]
+        await deliver(api, later, *taken[1:], voided)
+        await review(worker_sessions)
+        answered = await health(api, account)
+
+    assert at_once is not None
+    assert answered is not None
+    assert (at_once["score"], answered["score"], answered["reasons"]) == (100, 100, [])
+    replied = (came + timedelta(hours=1)).isoformat()
+    assert (read["score"], read["level"], read["lastPostAt"]) == (70, "FAIR", None)
+    assert read["reasons"][0]["message"] == (
+        f"3 leads wait for 24 hours and more; the last reply was at {replied}"
+    )
+    assert datetime.fromisoformat(read["lastReplyAt"]) == came + timedelta(hours=1)
+    assert datetime.fromisoformat(answered["last_reply_at"]) == came + timedelta(hours=26)
 
 
 async def test_a7_an_ended_authorisation_counts_until_somebody_consents_again(

@@ -52,6 +52,7 @@ snapshots = st.builds(
     token=st.none()
     | st.builds(Token, ended_reason=st.none() | st.just("refused"), ends_at=st.none() | instants),
     last_post_at=st.none() | instants,
+    leads_waiting=st.lists(instants, max_size=4).map(tuple),
     words=st.lists(st.builds(PlatformWord, st.just("bound"), st.none() | instants), max_size=2).map(
         tuple
     ),
@@ -102,6 +103,8 @@ def test_a7_a_score_is_a_hundred_less_the_points_of_its_reasons(known: Snapshot)
         ({"last_post_at": AT - days(14)}, [Cause.SILENT], 90),
         ({"last_post_at": AT - days(30)}, [Cause.SILENT], 75),
         ({"last_post_at": None}, [Cause.SILENT], 75),
+        ({"leads_waiting": (AT - days(1),) * 4}, [Cause.UNANSWERED], 70),
+        ({"leads_waiting": (AT - days(1) + MOMENT, AT - days(30))}, [], 100),
         ({"words": (PlatformWord("bound", AT),)}, [Cause.STATUS_EXPIRED], 80),
         ({"words": (PlatformWord("bound", AT + days(14)),)}, [Cause.STATUS_ENDS_SOON], 95),
         ({"drafts_held": (AT - days(1),) * 9}, [Cause.DRAFTS_HELD], 80),

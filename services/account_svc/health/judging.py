@@ -46,6 +46,10 @@ class Snapshot:
     """When it was first there: the time of its silence counts from here."""
     token: Token | None = None
     last_post_at: datetime | None = None
+    last_reply_at: datetime | None = None
+    """When a seller last took a lead that came by the account."""
+    leads_waiting: tuple[datetime, ...] = ()
+    """When the leads came that nobody has taken."""
     words: tuple[PlatformWord, ...] = ()
     drafts_held: tuple[datetime, ...] = ()
     posts_refused: tuple[datetime, ...] = ()
@@ -158,6 +162,20 @@ def _silent(case: _Case) -> Iterator[Reason]:
         yield from case.takes(f"{said}: {case.rule.days} days and more", since + case.days)
 
 
+def _unanswered(case: _Case) -> Iterator[Reason]:
+    patience = timedelta(hours=case.rule.hours or 0)
+    waiting = [
+        since
+        for since in case.recent(case.snapshot.leads_waiting)
+        if case.has_come(since + patience)
+    ]
+    if waiting:
+        last = case.snapshot.last_reply_at
+        replied = "no reply yet" if last is None else f"the last reply was at {last.isoformat()}"
+        words = f"{len(waiting)} leads wait for {case.rule.hours} hours and more; {replied}"
+        yield from case.takes(words, min(waiting), times=len(waiting))
+
+
 def _status_expired(case: _Case) -> Iterator[Reason]:
     gone = [
         word
@@ -251,6 +269,7 @@ _FINDERS: dict[Cause, Callable[[_Case], Iterator[Reason]]] = {
     Cause.TOKEN_ENDED: _token_ended,
     Cause.TOKEN_ENDS_SOON: _token_ends_soon,
     Cause.SILENT: _silent,
+    Cause.UNANSWERED: _unanswered,
     Cause.STATUS_EXPIRED: _status_expired,
     Cause.STATUS_ENDS_SOON: _status_ends_soon,
     Cause.DRAFTS_HELD: _drafts_held,

@@ -26,6 +26,7 @@ class Cause(StrEnum):
     TOKEN_ENDED = "token_ended"  # noqa: S105
     TOKEN_ENDS_SOON = "token_ends_soon"  # noqa: S105
     SILENT = "silent"
+    UNANSWERED = "unanswered"
     STATUS_EXPIRED = "status_expired"
     STATUS_ENDS_SOON = "status_ends_soon"
     DRAFTS_HELD = "drafts_held"
@@ -42,6 +43,7 @@ NEEDS = {
     Cause.TOKEN_MISSING: {"days", "platforms"},
     Cause.TOKEN_ENDS_SOON: {"days"},
     Cause.SILENT: {"days"},
+    Cause.UNANSWERED: {"days", "hours", "most"},
     Cause.STATUS_ENDS_SOON: {"days"},
     Cause.DRAFTS_HELD: {"days", "most"},
     Cause.POSTS_REFUSED: {"days", "most"},
@@ -57,10 +59,11 @@ class Rule(BaseModel):
 
     cause: Cause
     points: Points
-    """Taken from 100; for each draft or post where there may be several."""
+    """Taken from 100; for each draft, post or lead where there may be several."""
     most: Points | None = None
     """Taken for several together."""
     days: Days | None = None
+    hours: Annotated[int, Field(ge=1)] | None = None
     percent: Percent | None = None
     least: Annotated[int, Field(ge=1)] | None = None
     platforms: tuple[Platform, ...] | None = None
@@ -73,7 +76,7 @@ class Rule(BaseModel):
     def _tells_what_its_cause_needs(self) -> Self:
         told = {
             name
-            for name in ("days", "most", "percent", "least", "platforms")
+            for name in ("days", "hours", "most", "percent", "least", "platforms")
             if getattr(self, name) is not None
         }
         if told != NEEDS.get(self.cause, set()):

@@ -40,6 +40,7 @@ from account_svc.models.health import (
     FollowDay,
     HealthFact,
     PostFollow,
+    WaitingLead,
 )
 from account_svc.models.imports import (
     ImportKind,
@@ -209,6 +210,7 @@ __all__ = [
     "Unit",
     "UnitFacts",
     "VoidedCause",
+    "WaitingLead",
     "WantedProfile",
     "entry_id",
     "find_policy",

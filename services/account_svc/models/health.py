@@ -24,6 +24,10 @@ class FactKind(StrEnum):
     POST_REFUSED = "post_refused"
     FOLLOWED = "followed"
     """A post's running total of followers is `amount`."""
+    LEAD_CAME = "lead_came"
+    LEAD_TAKEN = "lead_taken"
+    """A seller replied: they took the lead."""
+    LEAD_VOIDED = "lead_voided"
 
 
 class HealthFact(Base):
@@ -37,7 +41,7 @@ class HealthFact(Base):
     account_id: Mapped[UUID]
     kind: Mapped[FactKind]
     subject_id: Mapped[UUID]
-    """The post or draft; the account itself where there is none."""
+    """The post, draft or lead; the account itself where there is none."""
     amount: Mapped[int]
     at: Mapped[datetime]
 
@@ -60,7 +64,18 @@ class AccountSignal(Base):
 
     brand_id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
-    last_post_at: Mapped[datetime]
+    last_post_at: Mapped[datetime | None]
+    last_reply_at: Mapped[datetime | None]
+
+
+class WaitingLead(OfBrand, Base):
+    """A lead that came by the account and that no seller has taken."""
+
+    __tablename__ = "waiting_lead"
+    __table_args__ = (Index("ix_waiting_lead_account_id", "account_id"),)
+
+    account_id: Mapped[UUID]
+    came_at: Mapped[datetime]
 
 
 class AccountMark(OfBrand, Base):

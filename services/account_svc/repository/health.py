@@ -41,17 +41,38 @@ _DUE = text(
     select account_id from account_health where brand_id = :brand and due_at <= :at
     order by due_at limit :size"""
 )
-_POSTED = text(
+_LAST = {
+    kind: text(
+        f"""
+        insert into account_signal as s (brand_id, account_id, {column})
+        select :brand, account_id, max(at) from unnest(:accounts, :ats) as t (account_id, at)
+        group by account_id
+        on conflict (brand_id, account_id)
+            do update set {column} = greatest(s.{column}, excluded.{column})"""
+    ).bindparams(
+        bindparam("accounts", type_=ARRAY(Uuid)),
+        bindparam("ats", type_=ARRAY(DateTime(timezone=True))),
+    )
+    for kind, column in (
+        (FactKind.POSTED, "last_post_at"),
+        (FactKind.LEAD_TAKEN, "last_reply_at"),
+    )
+}
+_CAME = text(
     """
-    insert into account_signal as s (brand_id, account_id, last_post_at)
-    select :brand, account_id, max(at) from unnest(:accounts, :ats) as t (account_id, at)
-    group by account_id
-    on conflict (brand_id, account_id)
-        do update set last_post_at = greatest(s.last_post_at, excluded.last_post_at)"""
+    insert into waiting_lead (brand_id, id, account_id, came_at)
+    select :brand, lead_id, account_id, min(at)
+    from unnest(:accounts, :subjects, :ats) as t (account_id, lead_id, at)
+    group by lead_id, account_id
+    on conflict (brand_id, id) do nothing"""
 ).bindparams(
     bindparam("accounts", type_=ARRAY(Uuid)),
+    bindparam("subjects", type_=ARRAY(Uuid)),
     bindparam("ats", type_=ARRAY(DateTime(timezone=True))),
 )
+_WAITS_NO_MORE = text(
+    "delete from waiting_lead where brand_id = :brand and id = any(:subjects)"
+).bindparams(bindparam("subjects", type_=ARRAY(Uuid)))
 _MARKED = text(
     """
     insert into account_mark as m (brand_id, id, account_id, kind, at)
@@ -96,6 +117,8 @@ _SHED = [
     for statement in (
         "delete from account_mark where brand_id = :brand and account_id = any(:accounts) "
         "and at < :kept_from",
+        "delete from waiting_lead where brand_id = :brand and account_id = any(:accounts) "
+        "and came_at < :kept_from",
         "delete from post_follow where brand_id = :brand and account_id = any(:accounts) "
         "and measured_at < :follows_from",
         "delete from follow_day where brand_id = :brand and account_id = any(:accounts) "
@@ -107,7 +130,9 @@ _OF_ACCOUNTS = {
     for name, statement in {
         "tokens": """select platform, account_id, ended_reason, ends_at from authorization_state
             where brand_id = :brand and (account_id = any(:accounts) or account_id is null)""",
-        "posts": """select account_id, last_post_at from account_signal
+        "signals": """select account_id, last_post_at, last_reply_at from account_signal
+            where brand_id = :brand and account_id = any(:accounts)""",
+        "waiting": """select account_id, came_at as at from waiting_lead
             where brand_id = :brand and account_id = any(:accounts)""",
         "words": """select distinct on (account_id, platform_status)
                 account_id, platform_status, is_held, valid_to
@@ -132,8 +157,10 @@ _TOUCH_PLATFORM = text(
     select brand_id, id, 'touched', id, 0, :at from account
     where brand_id = :brand and platform = :platform"""
 )
-_HEALTH = """select h.account_id, h.score, h.level, h.reasons, h.judged_at, h.changed_at
-    from account_health h where h.brand_id = $1 and h.account_id = any($2::uuid[])"""
+_HEALTH = """select h.account_id, h.score, h.level, h.reasons, h.judged_at, h.changed_at,
+        s.last_post_at, s.last_reply_at
+    from account_health h left join account_signal s using (brand_id, account_id)
+    where h.brand_id = $1 and h.account_id = any($2::uuid[])"""
 
 
 async def add_facts(session: AsyncSession, facts: Sequence[dict[str, Any]]) -> None:
@@ -186,13 +213,19 @@ async def fold(session: AsyncSession, brand_id: UUID) -> set[UUID]:
             "subjects": [row.subject_id for row in rows],
             "ats": [row.at for row in rows],
         }
-        if kind == FactKind.POSTED:
-            del given["subjects"]
-            await session.execute(_POSTED, given)
+        if kind in _LAST:
+            last = {name: given[name] for name in ("brand", "accounts", "ats")}
+            await session.execute(_LAST[FactKind(kind)], last)
+        elif kind == FactKind.LEAD_CAME:
+            await session.execute(_CAME, given)
         elif kind == FactKind.FOLLOWED:
             await session.execute(_FOLLOWED, {**given, "amounts": [row.amount for row in rows]})
         elif kind in (FactKind.DRAFT_HELD, FactKind.POST_REFUSED):
             await session.execute(_MARKED, {**given, "kind": kind})
+    # what is taken or voided was told of before, maybe in this same batch
+    over = [row.subject_id for row in by_kind["lead_taken"] + by_kind["lead_voided"]]
+    if over:
+        await session.execute(_WAITS_NO_MORE, {"brand": brand_id, "subjects": over})
     return {row.account_id for row in taken}
 
 
@@ -225,10 +258,11 @@ async def read_snapshots(
     }
     of_app = {row.platform: _token(row) for row in found["tokens"] if row.account_id is None}
     own = {row.account_id: _token(row) for row in found["tokens"] if row.account_id is not None}
-    posts = {row.account_id: row.last_post_at for row in found["posts"]}
+    posts = {row.account_id: row.last_post_at for row in found["signals"]}
+    replies = {row.account_id: row.last_reply_at for row in found["signals"]}
     off_brand = {row.account_id: row.checked_at for row in found["pairs"]}
     words, marks, steps = (_grouped(found[name]) for name in ("words", "marks", "steps"))
-    follows = _grouped(found["follows"])
+    follows, waiting = _grouped(found["follows"]), _grouped(found["waiting"])
     return {
         account.id: Snapshot(
             platform=account.platform,
@@ -239,6 +273,8 @@ async def read_snapshots(
             ),
             token=own.get(account.id) or of_app.get(account.platform),
             last_post_at=posts.get(account.id),
+            last_reply_at=replies.get(account.id),
+            leads_waiting=tuple(row.at for row in waiting[account.id]),
             words=tuple(
                 PlatformWord(row.platform_status, row.valid_to)
                 for row in words[account.id]

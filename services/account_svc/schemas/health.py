@@ -30,6 +30,9 @@ class AccountHealthOut(BaseModel):
     judged_at: datetime
     changed_at: datetime
     """Since when the account has this level."""
+    last_post_at: datetime | None
+    last_reply_at: datetime | None
+    """When a seller last took a lead that came by the account."""
 
 
 def health_json(row: asyncpg.Record) -> dict[str, Any]:

@@ -48,6 +48,10 @@ class AccountHealth:
     reasons: list[HealthReason] = strawberry.field(description="The heaviest first.")
     judged_at: Instant
     changed_at: Instant = strawberry.field(description="Since when it has this level.")
+    last_post_at: Instant | None
+    last_reply_at: Instant | None = strawberry.field(
+        description="When a seller last took a lead that came by the account."
+    )
 
 
 HEALTH_BY_ACCOUNT = Batch(

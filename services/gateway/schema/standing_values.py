@@ -31,6 +31,7 @@ class HealthCause(StrEnum):
     TOKEN_ENDED = "token_ended"  # noqa: S105
     TOKEN_ENDS_SOON = "token_ends_soon"  # noqa: S105
     SILENT = "silent"
+    UNANSWERED = "unanswered"
     STATUS_EXPIRED = "status_expired"
     STATUS_ENDS_SOON = "status_ends_soon"
     DRAFTS_HELD = "drafts_held"
