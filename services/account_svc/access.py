@@ -39,6 +39,7 @@ MATRIX = AccessMatrix(
         "handover.open": _MANAGERS,
         "handover.start": _MANAGERS,
         "handover.change_takers": _MANAGERS,
+        "handover.cancel": _MANAGERS,
         "persona.read": _EVERYONE,
         "persona.add": _HEAD_OFFICE,
         "import.run": _HEAD_OFFICE,

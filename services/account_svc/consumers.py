@@ -1,11 +1,12 @@
 """Facts of other services that account_svc acts on: they count as results, fill the ledger, class
 posts by their authors and tell of health."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.models import FactKind, Origin, Trigger
+from account_svc.models import FactKind, ItemStatus, Origin, Trigger
 from account_svc.repository.advocates import find_author
 from account_svc.use_cases import advocates, goals, handovers, health, incentives
 from shared.consumer import Handler
@@ -25,6 +26,8 @@ from shared.events.lead import (
     DealVoided,
     DealWon,
     LeadAccepted,
+    LeadHandoverCancelled,
+    LeadHandoverEvent,
     LeadHandoverFinished,
     LeadQualified,
     LeadVoided,
@@ -296,17 +299,23 @@ async def on_customers_answered(
     await handovers.take_results(session, received.brand_id, event.handover_id, event.results)
 
 
-async def on_lead_handover_finished(
-    session: AsyncSession, received: Received[LeadHandoverFinished]
-) -> None:
-    event = received.event
-    await handovers.take_leads(
-        session,
-        received.brand_id,
-        event.handover_id,
-        leads=event.leads,
-        contacts=event.contacts,
-    )
+def _leads_become(
+    status: ItemStatus,
+) -> Callable[[AsyncSession, Received[LeadHandoverEvent]], Awaitable[None]]:
+    async def on_lead_handover(
+        session: AsyncSession, received: Received[LeadHandoverEvent]
+    ) -> None:
+        event = received.event
+        await handovers.take_leads(
+            session,
+            received.brand_id,
+            event.handover_id,
+            leads=event.leads,
+            contacts=event.contacts,
+            status=status,
+        )
+
+    return on_lead_handover
 
 
 HANDLERS: dict[type[Event], Handler] = {
@@ -324,5 +333,6 @@ HANDLERS: dict[type[Event], Handler] = {
     AuthorizationEnded: on_authorization_ended,
     CustomersListed: on_customers_listed,
     CustomersAnswered: on_customers_answered,
-    LeadHandoverFinished: on_lead_handover_finished,
+    LeadHandoverFinished: _leads_become(ItemStatus.DONE),
+    LeadHandoverCancelled: _leads_become(ItemStatus.CANCELLED),
 }

@@ -24,6 +24,7 @@ from shared.events.account import (
     CertificateEarned,
     CertificateExpired,
     CustomersAssigned,
+    HandoverCancelled,
     HandoverOpened,
     StaffChanged,
     StaffDeparted,
@@ -215,6 +216,12 @@ async def on_customers_assigned(
     await customers.assign(session, received.brand_id, received.event)
 
 
+async def on_handover_cancelled(
+    session: AsyncSession, received: Received[HandoverCancelled]
+) -> None:
+    await customers.cancel(session, received.brand_id, received.event)
+
+
 HANDLERS: dict[type[Event], Handler] = {
     UnitAdded: on_unit_added,
     UnitChanged: on_unit_added,
@@ -238,5 +245,6 @@ HANDLERS: dict[type[Event], Handler] = {
     DealWon: on_deal_won,
     DealVoided: on_deal_voided,
     HandoverOpened: on_handover_opened,
+    HandoverCancelled: on_handover_cancelled,
     CustomersAssigned: on_customers_assigned,
 }

@@ -25,6 +25,7 @@ from shared.events.account import (
     AccountSuspended,
     CertificateEarned,
     CertificateExpired,
+    HandoverCancelled,
     HandoverStarted,
     StaffAbsent,
     StaffChanged,
@@ -129,6 +130,12 @@ async def on_handover_started(session: AsyncSession, received: Received[Handover
     await handovers.begin(session, received.brand_id, received.event)
 
 
+async def on_handover_cancelled(
+    session: AsyncSession, received: Received[HandoverCancelled]
+) -> None:
+    await handovers.cancel(session, received.brand_id, received.event)
+
+
 DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     UnitAdded: on_unit,
     UnitChanged: on_unit,
@@ -150,6 +157,7 @@ DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     PostPublished: on_post_published,
     CampaignLaunched: on_campaign_launched,
     HandoverStarted: on_handover_started,
+    HandoverCancelled: on_handover_cancelled,
 }
 
 

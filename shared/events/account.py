@@ -66,6 +66,7 @@ class HandoverStatus(StrEnum):
     PLANNED = "planned"
     RUNNING = "running"
     DONE = "done"
+    CANCELLED = "cancelled"
 
 
 class HealthLevel(StrEnum):
@@ -357,6 +358,15 @@ class HandoverFinished(HandoverEvent):
 
     type: ClassVar[str] = "kos.handover.finished.v1"
     staff_id: StaffId
+
+
+class HandoverCancelled(HandoverEvent):
+    """Nothing more of what the person has goes to others; what has gone stays where it is, and
+    what a platform is moving already is moved."""
+
+    type: ClassVar[str] = "kos.handover.cancelled.v1"
+    staff_id: StaffId
+    reason: str
 
 
 class IncentiveEvent(Event):

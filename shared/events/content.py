@@ -109,7 +109,8 @@ class CustomerResult(BaseModel):
     customer_id: CustomerId
     outcome: str
     """`accepted` (takes effect after the platform's delay), then `moved` or `refused`; or at once
-    `taker_full`, `too_often`, `in_progress`, `gone`, `failed`."""
+    `taker_full`, `too_often`, `in_progress`, `gone`, `failed`; or `cancelled`: the platform was not
+    asked, for the handover was cancelled first."""
     at: datetime
     reason: str | None = None
 

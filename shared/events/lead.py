@@ -201,11 +201,8 @@ class ContactErased(ContactEvent):
     type: ClassVar[str] = "kos.contact.erased.v1"
 
 
-class LeadHandoverFinished(Event):
-    """Nobody who left in this handover owns an open lead or a contact any more."""
-
+class LeadHandoverEvent(Event):
     topic: ClassVar[str] = "kos.lead_handover"
-    type: ClassVar[str] = "kos.lead_handover.finished.v1"
     subject_prefix: ClassVar[str] = "leadhandover"  # the handover itself is account_svc's
     handover_id: HandoverId
     leads: int
@@ -214,6 +211,18 @@ class LeadHandoverFinished(Event):
     @property
     def key(self) -> UUID:
         return self.handover_id
+
+
+class LeadHandoverFinished(LeadHandoverEvent):
+    """Nobody who left in this handover owns an open lead or a contact any more."""
+
+    type: ClassVar[str] = "kos.lead_handover.finished.v1"
+
+
+class LeadHandoverCancelled(LeadHandoverEvent):
+    """No more leads and contacts are handed on than these, which were before it was cancelled."""
+
+    type: ClassVar[str] = "kos.lead_handover.cancelled.v1"
 
 
 class DealEvent(Event):

@@ -1,6 +1,6 @@
 """Somebody who leaves, who takes, and what content_svc tells of the customers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -36,6 +36,12 @@ async def make_member(api: Api, unit: Json | None = None) -> tuple[Json, Json]:
 async def open_handover(api: Api, leaver: Json, *takers: Json) -> Json:
     taker_ids = [taker["id"] for taker in takers]
     return await api.post("/handovers", {"staff_id": leaver["id"], "taker_ids": taker_ids})
+
+
+async def counts(api: Api, handover: Json) -> dict[tuple[str, str], int]:
+    body = {"ids": [handover["id"]]}
+    (found,) = (await api.post("/handovers/progress/by-handovers", body))["items"]
+    return {(each["kind"], each["status"]): each["items"] for each in found["counts"]}
 
 
 async def step(sessions: Sessions, api: Api, handover: Json) -> datetime | None:
@@ -93,7 +99,9 @@ class Platform:
         outcome: Callable[[UUID], str] | str,
         *,
         at: datetime | None = None,
+        but: Collection[UUID] = (),
     ) -> None:
+        """What came of each customer of these calls, but of some."""
         for call in calls:
             results = [
                 CustomerResult(
@@ -102,6 +110,7 @@ class Platform:
                     at=at or now(),
                 )
                 for each in call.customer_ids
+                if each not in but
             ]
             await self._tell(CustomersAnswered(**self._about(), results=results))
 

@@ -19,7 +19,14 @@ from shared.events.account import (
 )
 from shared.inbox import Inbox
 from tests.account_svc.graph import Graph
-from tests.account_svc.leaving import finish_leads, make_member, open_handover, platform_of, step
+from tests.account_svc.leaving import (
+    counts,
+    finish_leads,
+    make_member,
+    open_handover,
+    platform_of,
+    step,
+)
 from tests.account_svc.making import Api, make_account, make_staff, make_unit
 from tests.caller import Json, uuid_of
 
@@ -30,12 +37,6 @@ READ = """query($id: ID!) {
   handover(id: $id) { status progress { kind status items things nextAt } }
   handoverItems(handoverId: $id, first: 10) { nodes {
     kind status dueAt waitsFor refusal attempts account { id } taker { id } } } }"""
-
-
-async def counts(api: Api, handover: Json) -> dict[tuple[str, str], int]:
-    body = {"ids": [handover["id"]]}
-    (found,) = (await api.post("/handovers/progress/by-handovers", body))["items"]
-    return {(each["kind"], each["status"]): each["items"] for each in found["counts"]}
 
 
 async def state_ownership(api: Api, account: Json, ownership: str) -> Json:

@@ -255,6 +255,9 @@ class People(Hand):
         owned = {"ownership": "brand_made", "reference": self.text(word)}
         await self.post("account", f"/accounts/{left['id']}/state-ownership", owned)
         plan = {"staff_id": leaver, "taker_ids": [taker]}
+        mistaken = await self.post("account", "/handovers", plan)
+        cancel = f"/handovers/{mistaken['id']}/cancel"
+        await self.post("account", cancel, {"reason": self.text(word)})
         await self.post("account", "/handovers", plan)
 
     async def hire(

@@ -6,8 +6,13 @@ from uuid import UUID
 
 from lead_svc.use_cases.handovers import INHERIT
 from shared.clock import now
-from shared.events.account import HandoverStarted, StaffAbsent, StaffDeparted
-from shared.events.lead import ContactTransferred, LeadHandedOver, LeadHandoverFinished
+from shared.events.account import HandoverCancelled, HandoverStarted, StaffAbsent, StaffDeparted
+from shared.events.lead import (
+    ContactTransferred,
+    LeadHandedOver,
+    LeadHandoverCancelled,
+    LeadHandoverFinished,
+)
 from shared.ids import uuid7
 from tests.lead_svc.conftest import Brand, Store
 from tests.lead_svc.offering import accept, counted_loads, loads, offer_of
@@ -95,3 +100,57 @@ async def test_a6_leads_wait_for_somebody_who_is_there_and_has_room(
     assert await owners(brand) == {small: 3}
     assert await loads(brand) == await counted_loads(brand)
     assert len(await brand.announced(LeadHandoverFinished)) == 1
+
+
+async def test_a6_after_a_cancelling_no_more_is_handed_on_and_how_much_was_is_told_once(
+    brand: Brand, store: Store
+) -> None:
+    await take_leads(brand, store, 3)
+    small = await brand.add_seller(store.id, capacity=2)
+    handover_id = await start(brand, store.seller, small)
+    await hand_on(brand, handover_id)
+    cancelled = HandoverCancelled(handover_id=handover_id, staff_id=store.seller, reason="stays")
+
+    await brand.receive(cancelled)
+    await brand.receive(cancelled)
+    await brand.execute("update seller set open_lead_capacity = 5 where id = :id", id=small)
+    next_at = await hand_on(brand, handover_id)
+
+    assert next_at is None
+    assert await owners(brand) == {small: 2, store.seller: 1}
+    assert await brand.announced(LeadHandoverCancelled) == [
+        LeadHandoverCancelled(handover_id=handover_id, leads=2, contacts=0)
+    ]
+    assert await brand.announced(LeadHandoverFinished) == []
+
+
+async def test_a6_a_start_that_is_heard_of_after_the_cancelling_hands_nothing_on(
+    brand: Brand, store: Store
+) -> None:
+    await take_leads(brand, store, 1)
+    taker = await brand.add_seller(store.id, capacity=5)
+    handover_id = uuid7()
+    await brand.receive(
+        HandoverCancelled(handover_id=handover_id, staff_id=store.seller, reason="stays")
+    )
+
+    await brand.receive(
+        HandoverStarted(handover_id=handover_id, staff_id=store.seller, taker_ids=[taker])
+    )
+    await hand_on(brand, handover_id)
+
+    assert await owners(brand) == {store.seller: 1}
+    assert len(await brand.announced(LeadHandoverCancelled)) == 1
+
+
+async def test_a6_what_is_finished_already_is_not_cancelled(brand: Brand, store: Store) -> None:
+    taker = await brand.add_seller(store.id, capacity=5)
+    handover_id = await start(brand, store.seller, taker)
+    await hand_on(brand, handover_id)
+
+    await brand.receive(
+        HandoverCancelled(handover_id=handover_id, staff_id=store.seller, reason="stays")
+    )
+
+    assert len(await brand.announced(LeadHandoverFinished)) == 1
+    assert await brand.announced(LeadHandoverCancelled) == []

@@ -41,6 +41,8 @@ class Outcome(StrEnum):
     GONE = "gone"
     """They are no customer of the giver any more."""
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    """The platform was not asked, for the handover was cancelled first."""
 
 
 @dataclass(frozen=True, slots=True)

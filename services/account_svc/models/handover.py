@@ -39,9 +39,11 @@ class ItemStatus(StrEnum):
     DONE = "done"
     GONE = "gone"
     """There is nothing to hand over any more."""
+    CANCELLED = "cancelled"
+    """It stays where it is."""
 
 
-OVER = frozenset({ItemStatus.DONE, ItemStatus.GONE})
+OVER = frozenset({ItemStatus.DONE, ItemStatus.GONE, ItemStatus.CANCELLED})
 """Nothing is left to do about the item."""
 Takers = Annotated[list[StaffId], Field(min_length=1, max_length=50)]
 
@@ -72,6 +74,7 @@ class Handover(OfBrand, Aggregate, Base):
     opened_by: Mapped[str]
     opened_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    cancel_reason: Mapped[str | None]
 
     def require_open(self) -> None:
         if self.finished_at is not None:
@@ -82,6 +85,11 @@ class Handover(OfBrand, Aggregate, Base):
         if self.status is HandoverStatus.GATHERING:
             raise HandoverNotPlanned("customers are still being listed", field="/status")
         self.status = HandoverStatus.RUNNING
+
+    def cancel(self, reason: str, at: datetime) -> None:
+        self.require_open()
+        self.status, self.finished_at, self.cancel_reason = HandoverStatus.CANCELLED, at, reason
+        self.awaited_ids = []
 
 
 class HandoverItem(OfBrand, Base):

@@ -25,7 +25,7 @@ from shared.access import Extent
 from shared.events.account import AccountStatus, Platform
 
 SELECT_HANDOVER = """select h.id, h.staff_id, h.status, h.taker_ids, h.awaited_ids, h.starts_at,
-    h.opened_by, h.opened_at, h.finished_at, h.version from handover h"""
+    h.opened_by, h.opened_at, h.finished_at, h.cancel_reason, h.version from handover h"""
 SELECT_ITEM = """select i.id, i.handover_id, i.kind, i.account_id, i.things, i.status, i.taker_id,
     i.due_at, i.waits_for, i.refusal, i.attempts, i.changed_at from handover_item i"""
 _PROGRESS = """select i.handover_id, i.kind, i.status, count(*) as items,

@@ -15,7 +15,7 @@ from account_svc.models import (
     TakersFacts,
 )
 from account_svc.repository import handovers as repository
-from account_svc.schemas.accounts import AccountOut
+from account_svc.schemas.accounts import AccountOut, ReasonIn
 from account_svc.schemas.handovers import (
     HandoverItemOut,
     HandoverOut,
@@ -149,6 +149,18 @@ async def change_takers(
 ) -> Handover:
     """Others take what is not done yet; what failed is tried again."""
     return await use_cases.change_takers(session, principal, handover_id, body.taker_ids)
+
+
+@commands.post("/handovers/{handover_id}/cancel", response_model=HandoverOut)
+async def cancel(
+    handover_id: HandoverId,
+    body: ReasonIn,
+    session: Transaction,
+    principal: Annotated[Principal, Depends(MATRIX.allow("handover.cancel"))],
+) -> Handover:
+    """Nothing more goes to others. What is done stays done; what a platform is moving already is
+    followed to its end."""
+    return await use_cases.cancel(session, principal, handover_id, reason=body.reason)
 
 
 @commands.post("/accounts/{account_id}/state-ownership", response_model=AccountOut)

@@ -31,6 +31,7 @@ class HandoverOut(BaseModel):
     opened_by: str
     opened_at: datetime
     finished_at: datetime | None
+    cancel_reason: str | None
     version: int
 
 

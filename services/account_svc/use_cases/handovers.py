@@ -39,6 +39,7 @@ from shared import audit, outbox, timers
 from shared.access import Principal
 from shared.clock import now
 from shared.events.account import (
+    HandoverCancelled,
     HandoverOpened,
     HandoverStarted,
     HandoverStatus,
@@ -50,6 +51,13 @@ from shared.ids import typed, uuid7
 
 _ATTEMPTS = 5
 _FIRST_RETRY = timedelta(minutes=2)
+_STOPPED = (
+    ItemStatus.PLANNED,
+    ItemStatus.NEEDS_TAKER,
+    ItemStatus.NEEDS_OWNERSHIP,
+    ItemStatus.FAILED,
+)
+"""What nobody else works on: it is over at once when a handover is cancelled."""
 
 
 async def open_handover(
@@ -135,6 +143,26 @@ async def change_takers(
     return handover
 
 
+async def cancel(
+    session: AsyncSession, principal: Principal, handover_id: UUID, *, reason: str
+) -> Handover:
+    """Nothing more is asked for. What others were asked for and what the platform is moving stays
+    as it is until they tell what became of it."""
+    handover, leaver = await _get(session, principal, handover_id)
+    at = now()
+    handover.cancel(reason, at)
+    for item in await repository.items_with(session, handover, _STOPPED):
+        item.status, item.due_at, item.waits_for = ItemStatus.CANCELLED, None, None
+        item.changed_at = at
+    outbox.add(
+        session,
+        handover,
+        HandoverCancelled(handover_id=handover.id, staff_id=handover.staff_id, reason=reason),
+    )
+    _note(session, principal, "handover.cancel", handover, leaver)
+    return handover
+
+
 async def state_ownership(
     session: AsyncSession,
     principal: Principal,
@@ -208,14 +236,22 @@ async def take_results(
     handover = await repository.find_for_update(session, brand_id, handover_id)
     if handover is None:
         return
-    limits = await limits_of(session, brand_id, now())
     by_id = {result.customer_id: result for result in results}
-    items = await repository.items_by_id(session, handover, list(by_id))
+    items = [
+        item
+        for item in await repository.items_by_id(session, handover, list(by_id))
+        if item.status in (ItemStatus.ASKED, ItemStatus.MOVING)  # others are told again
+    ]
+    if handover.finished_at is not None:
+        for item in items:
+            _take_last(item, by_id[item.id])
+        return
+    limits = await limits_of(session, brand_id, now())
     anew: list[HandoverItem] = []
     for item in items:
         result = by_id[item.id]
-        if item.taker_id is None or item.status not in (ItemStatus.ASKED, ItemStatus.MOVING):
-            continue  # told again
+        if item.taker_id is None:
+            continue
         if _take(item, item.taker_id, Outcome(result.outcome), result, limits):
             anew.append(item)
         full = result.outcome == Outcome.TAKER_FULL
@@ -250,17 +286,40 @@ def _take(
     return True
 
 
+def _take_last(item: HandoverItem, result: CustomerResult) -> None:
+    """Note the outcome in a handover that was cancelled: nothing is tried again."""
+    item.changed_at = now()
+    outcome = Outcome(result.outcome)
+    last = {
+        Outcome.ACCEPTED: ItemStatus.MOVING,
+        Outcome.MOVED: ItemStatus.DONE,
+        Outcome.GONE: ItemStatus.GONE,
+    }
+    item.status = last.get(outcome, ItemStatus.CANCELLED)
+    if outcome is Outcome.ACCEPTED:
+        item.moved_at = [*item.moved_at, result.at]
+    if outcome not in (*last, Outcome.CANCELLED):
+        item.refusal = result.reason or outcome
+
+
 async def take_leads(
-    session: AsyncSession, brand_id: UUID, handover_id: UUID, *, leads: int, contacts: int
+    session: AsyncSession,
+    brand_id: UUID,
+    handover_id: UUID,
+    *,
+    leads: int,
+    contacts: int,
+    status: ItemStatus = ItemStatus.DONE,
 ) -> None:
-    """lead_svc says that all open leads and contacts of the person are with others."""
+    """lead_svc says that it hands no more leads and contacts of the person to others than these:
+    all, or as many as there were before the handover was cancelled."""
     handover = await repository.find_for_update(session, brand_id, handover_id)
     if handover is None:
         return
     given = {ItemKind.LEADS: leads, ItemKind.CONTACTS: contacts}
     for item in await repository.items_with(session, handover, (ItemStatus.ASKED,)):
         if item.kind in given:
-            item.status, item.things, item.changed_at = ItemStatus.DONE, given[item.kind], now()
+            item.status, item.things, item.changed_at = status, given[item.kind], now()
     await wake(session, handover)
 
 

@@ -10,6 +10,7 @@ from content_svc.models.campaigns import (
     DraftStatus,
 )
 from content_svc.models.customers import (
+    ContentHandover,
     CustomerBook,
     CustomerMove,
     MoveStatus,
@@ -37,6 +38,7 @@ __all__ = [
     "Campaign",
     "CampaignPlace",
     "CampaignStatus",
+    "ContentHandover",
     "ContentPolicy",
     "CustomerBook",
     "CustomerMove",

@@ -22,6 +22,17 @@ class MoveStatus(StrEnum):
     ANSWERED = "answered"
 
 
+class ContentHandover(Aggregate, Base):
+    """This service's part of a handover, under the handover's id."""
+
+    __tablename__ = "content_handover"
+
+    brand_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
+    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
+    cancelled_at: Mapped[datetime | None]
+    """The platform is asked for nothing new from then on."""
+
+
 class CustomerBook(Aggregate, Base):
     """The customers of one account in one handover."""
 

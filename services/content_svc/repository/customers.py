@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.models import (
     AccountEntry,
+    ContentHandover,
     CustomerBook,
     CustomerMove,
     MoveStatus,
@@ -19,6 +20,36 @@ from content_svc.models import (
 from shared.ids import uuid7
 
 _UNASKED = (MoveStatus.ASSIGNED, MoveStatus.ASKING)
+
+
+async def open_handover(
+    session: AsyncSession, brand_id: UUID, handover_id: UUID
+) -> ContentHandover:
+    """This service's part of the handover, locked; made when it is not there."""
+    await session.execute(
+        upsert(ContentHandover)
+        .values(brand_id=brand_id, id=handover_id, version=0)
+        .on_conflict_do_nothing()
+    )
+    return await session.get_one(ContentHandover, (brand_id, handover_id), with_for_update=True)
+
+
+async def is_cancelled(session: AsyncSession, brand_id: UUID, handover_id: UUID) -> bool:
+    cancelled_at = await session.scalar(
+        select(ContentHandover.cancelled_at).where(
+            ContentHandover.brand_id == brand_id, ContentHandover.id == handover_id
+        )
+    )
+    return cancelled_at is not None
+
+
+async def books_of(session: AsyncSession, brand_id: UUID, handover_id: UUID) -> Sequence[UUID]:
+    found = await session.scalars(
+        select(CustomerBook.id).where(
+            CustomerBook.brand_id == brand_id, CustomerBook.handover_id == handover_id
+        )
+    )
+    return found.all()
 
 
 async def open_book(

@@ -20,7 +20,7 @@ from content_svc.repository import customers as repository
 from shared import outbox, timers
 from shared.clock import now
 from shared.database import Sessions, brand_session
-from shared.events.account import CustomersAssigned, HandoverOpened
+from shared.events.account import CustomersAssigned, HandoverCancelled, HandoverOpened
 from shared.events.content import (
     CustomerResult,
     CustomersAnswered,
@@ -45,7 +45,10 @@ _WORK_SECONDS = 5
 
 
 async def open_books(session: AsyncSession, brand_id: UUID, event: HandoverOpened) -> None:
-    """The customers of these accounts are to be listed."""
+    """The customers of these accounts are to be listed, unless it is cancelled by now."""
+    handover = await repository.open_handover(session, brand_id, event.handover_id)
+    if handover.cancelled_at is not None:
+        return
     for account_id in event.customers_of:
         book_id = await repository.open_book(session, brand_id, event.handover_id, account_id)
         await timers.schedule(session, brand_id, WORK, book_id, now())
@@ -64,6 +67,16 @@ async def assign(session: AsyncSession, brand_id: UUID, event: CustomersAssigned
         taker_account_id=event.taker_account_id,
     )
     await timers.schedule(session, brand_id, WORK, book.id, now())
+
+
+async def cancel(session: AsyncSession, brand_id: UUID, event: HandoverCancelled) -> None:
+    """Nothing new is asked of the platform; what it has taken is followed to its end."""
+    handover = await repository.open_handover(session, brand_id, event.handover_id)
+    if handover.cancelled_at is not None:
+        return
+    handover.cancelled_at = now()
+    for book_id in await repository.books_of(session, brand_id, event.handover_id):
+        await timers.schedule(session, brand_id, WORK, book_id, now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +119,8 @@ class Clerk:
         async with brand_session(self.sessions, due.brand_id) as session:
             book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
             if book.listed_at is not None:
+                return
+            if await repository.is_cancelled(session, due.brand_id, book.handover_id):
                 return
             handle = (await repository.handles(session, due.brand_id, [book.account_id])).get(
                 book.account_id
@@ -153,12 +168,15 @@ class Clerk:
             )
 
     async def _ask(self, due: Due) -> bool:
-        """Make one call, or find out what became of one that was begun; whether there was one."""
+        """Make one call, or find out what became of one that was begun; whether there was one.
+
+        After a handover was cancelled no call is made, but one that was begun is looked up."""
         async with brand_session(self.sessions, due.brand_id) as session:
             book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
             rows = await repository.next_call(session, book)
             if not rows:
                 return False
+            is_cancelled = await repository.is_cancelled(session, due.brand_id, book.handover_id)
             is_repeated = any(row.status is MoveStatus.ASKING for row in rows)
             for row in rows:
                 row.status = MoveStatus.ASKING
@@ -169,7 +187,9 @@ class Clerk:
             answers = await self._taken(due.brand_id, call)
         if call is not None:
             names = [name for name in call.names.values() if name not in answers]
-            if names:
+            if is_cancelled:
+                answers |= dict.fromkeys(names, Answer("cancelled"))
+            elif names:
                 answers |= await self._move(due.brand_id, call, names)
         await self._record(due, [row.id for row in rows], call, answers)
         return True

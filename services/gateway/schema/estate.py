@@ -8,7 +8,7 @@ from gateway.context import Info, find
 from gateway.relations import to_one
 from gateway.rows import Batch, Kind, resource
 from gateway.schema.accounts import ACCOUNTS, Account, AccountResult, Staff
-from gateway.schema.commands import Command, OnOne, run, run_on
+from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
 from gateway.schema.fields import described, verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
@@ -50,6 +50,7 @@ class Handover(Node):
     opened_by: str
     opened_at: Instant
     finished_at: Instant | None
+    cancel_reason: str | None
     version: int
     staff_id: strawberry.Private[str | None]
     staff: Staff | None = to_one("staff_id", "staff", description="Who leaves.")
@@ -183,3 +184,7 @@ class EstateMutation:
     @verb("Others take what is not done yet; what failed is tried again.")
     async def change_takers(self, info: Info, input: ChangeTakersInput) -> HandoverResult:
         return await run_on(info, HANDOVERS, input, "change-takers")
+
+    @verb("Nothing more goes to others: what is done stays, what a platform is moving is moved.")
+    async def cancel_handover(self, info: Info, input: OnOneWithReason) -> HandoverResult:
+        return await run_on(info, HANDOVERS, input, "cancel")

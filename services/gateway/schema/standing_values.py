@@ -23,6 +23,7 @@ class HandoverItemStatus(StrEnum):
     FAILED = "failed"
     DONE = "done"
     GONE = "gone"
+    CANCELLED = "cancelled"
 
 
 @strawberry.enum

@@ -10,8 +10,13 @@ from lead_svc.repository import handovers as repository
 from lead_svc.repository import offers
 from shared import audit, outbox, timers
 from shared.clock import now
-from shared.events.account import HandoverStarted
-from shared.events.lead import ContactTransferred, LeadHandedOver, LeadHandoverFinished
+from shared.events.account import HandoverCancelled, HandoverStarted
+from shared.events.lead import (
+    ContactTransferred,
+    LeadHandedOver,
+    LeadHandoverCancelled,
+    LeadHandoverFinished,
+)
 from shared.ids import typed
 
 INHERIT = "handover.inherit"
@@ -29,6 +34,24 @@ async def begin(session: AsyncSession, brand_id: UUID, event: HandoverStarted) -
         taker_ids=event.taker_ids,
     )
     await timers.schedule(session, brand_id, INHERIT, event.handover_id, now())
+
+
+async def cancel(session: AsyncSession, brand_id: UUID, event: HandoverCancelled) -> None:
+    """Hand nothing on any more, nor when the start is heard of only now; tell how much was."""
+    await repository.add(
+        session, brand_id, event.handover_id, staff_id=event.staff_id, taker_ids=[]
+    )
+    handover = await repository.find_for_update(session, brand_id, event.handover_id)
+    if handover is None or handover.finished_at is not None:
+        return
+    handover.finished_at = now()
+    outbox.add(
+        session,
+        handover,
+        LeadHandoverCancelled(
+            handover_id=handover.id, leads=handover.leads, contacts=handover.contacts
+        ),
+    )
 
 
 async def hand_on(
