@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from account_svc.drift import Card, DriftState, Profile, compare, drift_rules
 from shared.access import Role
 from shared.events.account import AccountPairChecked
+from tests.account_svc.importing import ACCOUNTS, load
 from tests.account_svc.making import Api, make_account, make_persona, make_staff, make_unit
 from tests.caller import Json, uuid_of
 
@@ -100,8 +101,7 @@ async def test_a4_a_pair_that_fails_cannot_open_a_transfer_and_says_which_field(
     assert (pair["state"], pair["may_open_transfer"]) == ("failed", False)
     assert "fields" in pair["denial"]
     assert min(scores(pair).items(), key=lambda each: each[1] or 0)[0] == field
-    states = [event.state for event in await api.events() if isinstance(event, AccountPairChecked)]
-    assert states == ["passed", "failed"]
+    assert await states(api) == ["passed", "failed"]
     assert [each["account_id"] for each in (await api.get("/pairs", state="failed"))["items"]] == [
         public["id"]
     ]
@@ -133,6 +133,47 @@ async def test_a4_a_check_ends_with_the_hand_over_of_one_account(api: Api) -> No
         False,
         "the seller has no private account of this persona",
     )
+    assert await states(api) == ["passed", "unchecked"]
+
+
+@pytest.mark.parametrize("side", ["public", "private"])
+async def test_a4_a_pair_that_is_none_any_more_is_told_once(api: Api, side: str) -> None:
+    _, public, private = await make_pair(api)
+    await observe(api, public)
+    await observe(api, private)
+    account = public if side == "public" else private
+
+    await api.post(f"/accounts/{account['id']}/retire", {"reason": "停用"})
+    await api.post(f"/accounts/{private['id']}/observe", LIKE_CARD)
+
+    assert await states(api) == ["passed", "unchecked"]
+
+
+async def test_a4_a_file_that_gives_an_account_to_another_seller_ends_the_check(api: Api) -> None:
+    _, public, private = await make_pair(api)
+    await observe(api, public)
+    await observe(api, private)
+    other = await make_staff(api)
+    units = {unit["id"]: unit["code"] for unit in (await api.get("/units"))["items"]}
+    store = units[public["unit_id"]]
+
+    def line(seller: str) -> str:
+        names = ("platform", "handle", "display_name", "domain", "seat")
+        known = ",".join(public[name] for name in names)
+        return f"{known},{store},{seller},shopping_assistant,active\n"
+
+    (same,) = (await api.post("/staff/by-ids", {"ids": [public["staff_id"]]}))["items"]
+    await load(api, "accounts", ACCOUNTS + line(same["code"]))
+    unmoved = await states(api)
+    await load(api, "accounts", ACCOUNTS + line(other["code"]))
+
+    assert unmoved == ["passed"]
+    assert await states(api) == ["passed", "unchecked"]
+
+
+async def states(api: Api) -> list[str]:
+    """As they were announced."""
+    return [event.state for event in await api.events() if isinstance(event, AccountPairChecked)]
 
 
 async def test_a4_pairs_are_seen_by_who_sees_the_account(api: Api, other_api: Api) -> None:

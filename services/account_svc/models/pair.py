@@ -39,6 +39,7 @@ class PairCheck(Base):
     __tablename__ = "pair_check"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "account_id"], ["account.brand_id", "account.id"]),
+        Index("ix_pair_check_private_account_id", "private_account_id"),
     )
 
     brand_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from account_svc.drift import DriftState
 from account_svc.models import Account, Domain, PairCheck, ProfileObservation, Unit, split_path
@@ -65,6 +66,44 @@ async def list_accounts_of_persona(
         .with_for_update()
     )
     return (await session.scalars(statement)).all()
+
+
+async def list_stale_checks(
+    session: AsyncSession, account: Account
+) -> Sequence[tuple[PairCheck, Account]]:
+    """Checks of pairs with the account that are pairs no more, each with its public account."""
+    public, private = aliased(Account), aliased(Account)
+
+    def plays(side: type[Account]) -> ColumnElement[bool]:
+        return and_(
+            side.brand_id == PairCheck.brand_id,
+            side.staff_id == PairCheck.staff_id,
+            side.persona_id == PairCheck.persona_id,
+            side.status != AccountStatus.RETIRED,
+        )
+
+    of_pair = (PairCheck.account_id == account.id) | (PairCheck.private_account_id == account.id)
+    rows = await session.execute(
+        select(PairCheck, Account)
+        .join(
+            Account,
+            and_(Account.brand_id == PairCheck.brand_id, Account.id == PairCheck.account_id),
+        )
+        .where(
+            PairCheck.brand_id == account.brand_id,
+            of_pair,
+            PairCheck.state != DriftState.UNCHECKED,
+            ~(
+                select(public.id).where(plays(public), public.id == PairCheck.account_id).exists()
+                & select(private.id)
+                .where(plays(private), private.id == PairCheck.private_account_id)
+                .exists()
+            ),
+        )
+        .order_by(PairCheck.account_id)
+        .with_for_update(of=(PairCheck, Account))
+    )
+    return [(check, found) for check, found in rows]
 
 
 async def find_newest_observation(

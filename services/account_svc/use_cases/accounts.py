@@ -139,6 +139,7 @@ async def retire(
 ) -> Account:
     account = await _step(session, principal, account_id, AccountStatus.RETIRED, reason)
     outbox.add(session, account, STEPS[account.status](account.id, reason))
+    await pairs.check(session, account)
     return account
 
 

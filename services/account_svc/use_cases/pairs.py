@@ -53,10 +53,20 @@ async def observe_profile(
 
 
 async def check(session: AsyncSession, account: Account) -> None:
-    """Compare the pairs of the account's seller and persona; a turn is announced."""
+    """Compare the pairs of the account's seller and persona; a turn is announced.
+
+    So is the end of a pair that the account belonged to: its check says nothing any more.
+    """
+    await session.flush()
+    await _check_pairs(session, account)
+    for stale, public in await repository.list_stale_checks(session, account):
+        stale.state, stale.score, stale.fields = DriftState.UNCHECKED, None, []
+        await _announce(session, stale, public)
+
+
+async def _check_pairs(session: AsyncSession, account: Account) -> None:
     if account.staff_id is None or account.persona_id is None:
         return
-    await session.flush()
     brand_id = account.brand_id
     found = await repository.list_accounts_of_persona(
         session, brand_id, account.staff_id, account.persona_id
@@ -125,17 +135,20 @@ async def _keep(session: AsyncSession, drift: Drift, public: Account, private: A
         checked_at=now(),
     )
     before = await repository.save_check(session, check)
-    if drift.state == (before or DriftState.UNCHECKED):
-        return
+    if drift.state != (before or DriftState.UNCHECKED):
+        await _announce(session, check, public)
+
+
+async def _announce(session: AsyncSession, check: PairCheck, public: Account) -> None:
     await health.touch(session, public.brand_id, [public.id])
     outbox.add(
         session,
         public,
         AccountPairChecked(
             account_id=public.id,
-            private_account_id=private.id,
-            persona_id=public.persona_id,
-            state=drift.state,
-            score_percent=None if drift.score is None else round(drift.score * 100),
+            private_account_id=check.private_account_id,
+            persona_id=check.persona_id,
+            state=check.state,
+            score_percent=None if check.score is None else round(check.score * 100),
         ),
     )

@@ -1,6 +1,6 @@
 """Accounts of a file, a chunk at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import STARTS, TRANSITIONS, Account, AccountChange, AccountFacts, Persona
 from account_svc.repository import imports as repository
-from account_svc.use_cases import health
+from account_svc.use_cases import health, pairs
 from account_svc.use_cases.accounts import STEPS, change_of
 from account_svc.use_cases.imports.rows import AccountRow
 from account_svc.use_cases.imports.tally import Tally
@@ -41,6 +41,7 @@ async def take_accounts(
     known = await repository.accounts_by_handle(
         session, brand_id, {(row.platform, row.handle) for _, row in rows}
     )
+    pairs_before = {account: _side_of_pair(account) for account in known.values()}
     added: list[tuple[dict[str, Any], Persona | None]] = []
     touched: list[UUID] = []
     for line, row in rows:
@@ -76,6 +77,19 @@ async def take_accounts(
     if added:
         touched += await _add_all(session, brand_id, actor, added)
     await health.touch(session, brand_id, touched)
+    await _check_pairs(session, pairs_before)
+
+
+async def _check_pairs(session: AsyncSession, before: Mapping[Account, tuple[object, ...]]) -> None:
+    for account, side in before.items():
+        if _side_of_pair(account) != side:
+            await pairs.check(session, account)
+
+
+def _side_of_pair(account: Account) -> tuple[object, ...]:
+    """What makes the account one of a pair, or of another one."""
+    is_retired = account.status is AccountStatus.RETIRED
+    return account.staff_id, account.persona_id, account.domain, is_retired
 
 
 def _is_step(account: Account | None, status: AccountStatus) -> bool:
