@@ -18,6 +18,8 @@ from shared.events.content import (
     CustomersAnswered,
     CustomersListed,
     DraftHeld,
+    DraftsCounted,
+    DraftsHandedOver,
     PostFailed,
     PostMeasured,
     PostPublished,
@@ -40,6 +42,7 @@ TOPICS = (
     "kos.draft",
     "kos.authorization",
     "kos.customers",
+    "kos.content_handover",
     "kos.lead_handover",
 )
 
@@ -318,6 +321,22 @@ def _leads_become(
     return on_lead_handover
 
 
+async def on_drafts_counted(session: AsyncSession, received: Received[DraftsCounted]) -> None:
+    event = received.event
+    things = {each.account_id: each.drafts + each.posts for each in event.accounts}
+    await handovers.take_drafts(
+        session, received.brand_id, event.handover_id, things, is_done=False
+    )
+
+
+async def on_drafts_handed_over(
+    session: AsyncSession, received: Received[DraftsHandedOver]
+) -> None:
+    event = received.event
+    things = {event.account_id: event.drafts + event.posts}
+    await handovers.take_drafts(session, received.brand_id, event.handover_id, things, is_done=True)
+
+
 HANDLERS: dict[type[Event], Handler] = {
     LeadQualified: on_lead_qualified,
     LeadAccepted: on_lead_accepted,
@@ -333,6 +352,8 @@ HANDLERS: dict[type[Event], Handler] = {
     AuthorizationEnded: on_authorization_ended,
     CustomersListed: on_customers_listed,
     CustomersAnswered: on_customers_answered,
+    DraftsCounted: on_drafts_counted,
+    DraftsHandedOver: on_drafts_handed_over,
     LeadHandoverFinished: _leads_become(ItemStatus.DONE),
     LeadHandoverCancelled: _leads_become(ItemStatus.CANCELLED),
 }

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.models import AccountEntry, DealOutcome, UnitEntry
 from content_svc.repository import directory, outcomes
-from content_svc.use_cases import customers
+from content_svc.use_cases import customers, leftovers
 from shared.consumer import Handler
 from shared.events import Event, Received
 from shared.events.account import (
@@ -24,6 +24,7 @@ from shared.events.account import (
     CertificateEarned,
     CertificateExpired,
     CustomersAssigned,
+    DraftsAssigned,
     HandoverCancelled,
     HandoverOpened,
     StaffChanged,
@@ -208,6 +209,7 @@ def _credit(event: LeadQualified | LeadAccepted | DealEvent) -> dict[str, Any]:
 
 async def on_handover_opened(session: AsyncSession, received: Received[HandoverOpened]) -> None:
     await customers.open_books(session, received.brand_id, received.event)
+    await leftovers.tell(session, received.brand_id, received.event)
 
 
 async def on_customers_assigned(
@@ -220,6 +222,10 @@ async def on_handover_cancelled(
     session: AsyncSession, received: Received[HandoverCancelled]
 ) -> None:
     await customers.cancel(session, received.brand_id, received.event)
+
+
+async def on_drafts_assigned(session: AsyncSession, received: Received[DraftsAssigned]) -> None:
+    await leftovers.hand_over(session, received.brand_id, received.event)
 
 
 HANDLERS: dict[type[Event], Handler] = {
@@ -247,4 +253,5 @@ HANDLERS: dict[type[Event], Handler] = {
     HandoverOpened: on_handover_opened,
     HandoverCancelled: on_handover_cancelled,
     CustomersAssigned: on_customers_assigned,
+    DraftsAssigned: on_drafts_assigned,
 }

@@ -330,6 +330,8 @@ class HandoverOpened(HandoverEvent):
     type: ClassVar[str] = "kos.handover.opened.v1"
     staff_id: StaffId
     customers_of: list[AccountId]
+    account_ids: list[AccountId] = Field(default_factory=list)
+    """What the person runs: the plan wants to know how many drafts and posts wait there."""
 
 
 class HandoverStarted(HandoverEvent):
@@ -351,6 +353,17 @@ class CustomersAssigned(HandoverEvent):
     taker_id: StaffId
     taker_account_id: AccountId
     customer_ids: list[CustomerId]
+
+
+class DraftsAssigned(HandoverEvent):
+    """By the plan the account's open drafts and queued posts are the taker's from now on, as the
+    account is; without a taker they leave with it."""
+
+    type: ClassVar[str] = "kos.handover.drafts_assigned.v1"
+    account_id: AccountId
+    from_staff_id: StaffId
+    taker_id: StaffId | None
+    unit_id: UnitId
 
 
 class HandoverFinished(HandoverEvent):

@@ -122,6 +122,42 @@ class CustomersAnswered(CustomersEvent):
     results: list[CustomerResult]
 
 
+class ContentHandoverEvent(Event):
+    topic: ClassVar[str] = "kos.content_handover"
+    subject_prefix: ClassVar[str] = "contenthandover"  # the handover itself is account_svc's
+    handover_id: HandoverId
+
+    @property
+    def key(self) -> UUID:
+        return self.handover_id
+
+
+class AccountDrafts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    account_id: AccountId
+    drafts: int
+    """That are held, in review, or approved and not scheduled."""
+    posts: int
+    """That are queued: scheduled, being sent, or with the seller."""
+
+
+class DraftsCounted(ContentHandoverEvent):
+    """This much waits on the accounts that somebody leaves."""
+
+    type: ClassVar[str] = "kos.content_handover.drafts_counted.v1"
+    accounts: list[AccountDrafts]
+
+
+class DraftsHandedOver(ContentHandoverEvent):
+    """What waits on the account is the business of whoever runs it now."""
+
+    type: ClassVar[str] = "kos.content_handover.drafts_handed_over.v1"
+    account_id: AccountId
+    drafts: int
+    posts: int
+
+
 class CampaignEvent(Event):
     topic: ClassVar[str] = "kos.campaign"
     subject_prefix: ClassVar[str] = "camp"

@@ -8,11 +8,12 @@ from uuid import UUID
 from account_svc.use_cases.handover_steps import STEP, handover_timers
 from shared.clock import now
 from shared.database import Sessions
-from shared.events.account import CustomersAssigned
+from shared.events.account import CustomersAssigned, DraftsAssigned
 from shared.events.content import (
     CustomerResult,
     CustomersAnswered,
     CustomersListed,
+    DraftsHandedOver,
     ListedCustomer,
 )
 from shared.events.lead import LeadHandoverFinished
@@ -58,6 +59,23 @@ async def finish_leads(
         handover_id=uuid_of(handover["id"]), leads=leads, contacts=contacts
     )
     await inbox.take([envelope(api.brand_id, event, 1)])
+
+
+async def finish_drafts(
+    api: Api, inbox: Inbox, handover: Json, *, drafts: int = 0, posts: int = 0
+) -> list[DraftsAssigned]:
+    """content_svc has given what waits on the accounts that went; what it was asked for."""
+    told = await api.events("kos.handover")
+    asked = [event for event in told if isinstance(event, DraftsAssigned)]
+    for version, each in enumerate(asked, 1):
+        event = DraftsHandedOver(
+            handover_id=uuid_of(handover["id"]),
+            account_id=each.account_id,
+            drafts=drafts,
+            posts=posts,
+        )
+        await inbox.take([envelope(api.brand_id, event, version)])
+    return asked
 
 
 @dataclass

@@ -9,6 +9,7 @@ from tests.account_svc.earning import envelope
 from tests.account_svc.graph import Graph
 from tests.account_svc.leaving import (
     counts,
+    finish_drafts,
     finish_leads,
     make_member,
     open_handover,
@@ -59,6 +60,7 @@ async def test_a6_cancelling_stops_what_is_planned_and_follows_what_moves_to_its
     assert cancelled["cancelReason"] == "误操作"
     assert {(each["kind"], each["status"]): each["items"] for each in cancelled["progress"]} == {
         ("ACCOUNT", "CANCELLED"): 1,
+        ("DRAFTS", "CANCELLED"): 1,
         ("LEADS", "ASKED"): 1,
         ("CONTACTS", "ASKED"): 1,
         ("CUSTOMER", "ASKED"): 1,
@@ -70,6 +72,7 @@ async def test_a6_cancelling_stops_what_is_planned_and_follows_what_moves_to_its
     assert await platform.asked() == []
     assert await counts(api, handover) == {
         ("account", "cancelled"): 1,
+        ("drafts", "cancelled"): 1,
         ("leads", "cancelled"): 1,
         ("contacts", "cancelled"): 1,
         ("customer", "cancelled"): 3,
@@ -110,14 +113,17 @@ async def test_a6_after_a_cancelling_the_person_may_have_another_handover(
         )
     ]
 
-    assert await counts(api, mistaken) == {("account", "cancelled"): 1}
+    assert await counts(api, mistaken) == {
+        ("account", "cancelled"): 1,
+        ("drafts", "cancelled"): 1,
+    }
     assert (await counts(api, anew))[("customer", "planned")] == 2
     assert started["status"] == "running"
     assert [each["code"] for each in refused] == ["handover_over"] * 3
 
 
 async def test_a6_accounts_that_went_before_the_cancelling_stay_with_their_taker(
-    api: Api, worker_sessions: Sessions
+    api: Api, worker_sessions: Sessions, inbox: Inbox
 ) -> None:
     leaver, taker = await make_staff(api), await make_staff(api)
     ours = await make_account(api, leaver, platform="douyin", handle="dy-ours")
@@ -130,6 +136,7 @@ async def test_a6_accounts_that_went_before_the_cancelling_stay_with_their_taker
 
     await api.post(f"/handovers/{handover['id']}/cancel", {"reason": "不离职了"})
     await api.post(f"/accounts/{unclear['id']}/state-ownership", owned)
+    await finish_drafts(api, inbox, handover, posts=2)
     await step(worker_sessions, api, handover)
 
     found = (await api.by_ids("/accounts", ours["id"], unclear["id"]))["items"]
@@ -137,8 +144,15 @@ async def test_a6_accounts_that_went_before_the_cancelling_stay_with_their_taker
         ours["id"]: taker["id"],
         unclear["id"]: leaver["id"],
     }
-    assert (await counts(api, handover))[("account", "done")] == 1
-    assert (await counts(api, handover))[("account", "cancelled")] == 1
+    assert await counts(api, handover) == {
+        ("account", "done"): 1,
+        ("account", "cancelled"): 1,
+        # what went with the account is told after the cancelling
+        ("drafts", "done"): 1,
+        ("drafts", "cancelled"): 1,
+        ("leads", "asked"): 1,
+        ("contacts", "asked"): 1,
+    }
 
 
 async def test_a6_only_who_may_open_a_handover_may_cancel_it_and_a_reason_is_needed(

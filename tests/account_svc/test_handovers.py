@@ -13,14 +13,18 @@ from shared.database import Sessions, brand_session
 from shared.events.account import (
     AccountHandedOver,
     AccountRetired,
+    DraftsAssigned,
     HandoverFinished,
     HandoverOpened,
     HandoverStarted,
 )
+from shared.events.content import AccountDrafts, DraftsCounted
 from shared.inbox import Inbox
+from tests.account_svc.earning import envelope
 from tests.account_svc.graph import Graph
 from tests.account_svc.leaving import (
     counts,
+    finish_drafts,
     finish_leads,
     make_member,
     open_handover,
@@ -28,6 +32,7 @@ from tests.account_svc.leaving import (
     step,
 )
 from tests.account_svc.making import Api, make_account, make_staff, make_unit
+from tests.account_svc.studying import certify, make_course, require
 from tests.caller import Json, uuid_of
 
 OPEN = """mutation($input: OpenHandoverInput!) { openHandover(input: $input) {
@@ -76,6 +81,8 @@ async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
     unconfirmed = (await graph.ask(api.principal, READ, id=opened["id"]))["handover"]
     await finish_leads(api, inbox, opened, leads=7, contacts=9)
     await step(worker_sessions, api, opened)
+    still = (await graph.ask(api.principal, READ, id=opened["id"]))["handover"]["status"]
+    asked = await finish_drafts(api, inbox, opened, drafts=2, posts=3)
     await step(worker_sessions, api, opened)
 
     read = await graph.ask(api.principal, READ, id=opened["id"])
@@ -87,12 +94,27 @@ async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
     assert opened["progress"] == [
         {"kind": "ACCOUNT", "status": "NEEDS_OWNERSHIP", "items": 1},
         {"kind": "ACCOUNT", "status": "PLANNED", "items": 2},
+        {"kind": "DRAFTS", "status": "PLANNED", "items": 3},
     ]
-    assert {each["status"] for each in half["progress"]} == {"ASKED", "DONE", "NEEDS_OWNERSHIP"}
+    assert {(each["kind"], each["status"]): each["items"] for each in half["progress"]} == {
+        ("ACCOUNT", "DONE"): 2,
+        ("ACCOUNT", "NEEDS_OWNERSHIP"): 1,
+        ("CONTACTS", "ASKED"): 1,
+        ("DRAFTS", "ASKED"): 2,
+        ("DRAFTS", "PLANNED"): 1,
+        ("LEADS", "ASKED"): 1,
+    }
+    assert still == "RUNNING"
+    assert {(each.account_id, each.taker_id) for each in asked} == {
+        (uuid_of(ours["id"]), uuid_of(taker["id"])),
+        (uuid_of(theirs["id"]), None),
+        (uuid_of(unclear["id"]), uuid_of(taker["id"])),
+    }
     assert unconfirmed["status"] == "RUNNING"
     assert [(each["kind"], each["things"]) for each in read["handover"]["progress"]] == [
         ("ACCOUNT", 3),
         ("CONTACTS", 9),
+        ("DRAFTS", 15),
         ("LEADS", 7),
     ]
     assert half["status"] == "RUNNING"
@@ -112,6 +134,7 @@ async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
     assert [event.type for event in told if event.topic == "kos.handover"] == [
         HandoverOpened.type,
         HandoverStarted.type,
+        *[DraftsAssigned.type] * 3,
         HandoverFinished.type,
     ]
     assert len([event for event in told if isinstance(event, AccountHandedOver)]) == 2
@@ -194,12 +217,15 @@ async def test_a6_refusals_full_takers_and_faults_are_planned_anew_and_nothing_i
     await platform.answer([*again, *to_third], "moved")
     await finish_leads(api, inbox, handover)
     await step(worker_sessions, api, handover)
+    await finish_drafts(api, inbox, handover)
+    await step(worker_sessions, api, handover)
 
     # refused by the first and the second is full: somebody has to decide; those of the second
     # go to the first at once, the busy one a day later
     assert after_full == {
         ("account", "planned"): 1,
         ("contacts", "asked"): 1,
+        ("drafts", "planned"): 1,
         ("leads", "asked"): 1,
         ("customer", "gone"): 1,
         ("customer", "needs_taker"): 1,
@@ -217,6 +243,7 @@ async def test_a6_refusals_full_takers_and_faults_are_planned_anew_and_nothing_i
     assert await counts(api, handover) == {
         ("account", "done"): 1,
         ("contacts", "done"): 1,
+        ("drafts", "done"): 1,
         ("leads", "done"): 1,
         ("customer", "done"): 5,
         ("customer", "gone"): 1,
@@ -272,3 +299,57 @@ async def test_a6_wrong_takers_a_second_handover_and_people_of_other_units_are_r
     assert (await manager.refuse("/handovers", body(taker)))["code"] == "staff_not_found"
     assert (await manager.get("/handovers"))["items"] == []
     assert (await other_api.get("/handovers"))["items"] == []
+
+
+async def test_a6_the_plan_says_how_much_waits_on_each_account_before_it_is_started(
+    api: Api, inbox: Inbox
+) -> None:
+    leaver, taker = await make_staff(api), await make_staff(api)
+    account = await make_account(api, leaver, platform="douyin", handle="dy-ours")
+    handover = await open_handover(api, leaver, taker)
+    counted = DraftsCounted(
+        handover_id=uuid_of(handover["id"]),
+        accounts=[AccountDrafts(account_id=uuid_of(account["id"]), drafts=4, posts=1)],
+    )
+
+    await inbox.take([envelope(api.brand_id, counted, 1)])
+
+    (opened,) = [
+        event for event in await api.events("kos.handover") if isinstance(event, HandoverOpened)
+    ]
+    items = (await api.get("/handover-items", handover_id=handover["id"], kind="drafts"))["items"]
+    assert opened.account_ids == [uuid_of(account["id"])]
+    assert [
+        (each["account_id"], each["things"], each["status"], each["taker_id"]) for each in items
+    ] == [(account["id"], 5, "planned", taker["id"])]
+
+
+async def test_a6_a_taker_who_may_not_run_accounts_is_a_refusal_that_the_plan_shows(
+    api: Api, worker_sessions: Sessions
+) -> None:
+    leaver, novice, trained = [await make_staff(api) for _ in range(3)]
+    account = await make_account(api, leaver, platform="douyin", handle="dy-ours")
+    await state_ownership(api, account, "brand_made")
+    course = await make_course(api)
+    await require(api, "run_account", course)
+    await certify(api, course, trained)
+    handover = await open_handover(api, leaver, novice)
+    await api.post(f"/handovers/{handover['id']}/start")
+
+    await step(worker_sessions, api, handover)
+    (refused,) = (await api.get("/handover-items", handover_id=handover["id"], kind="account"))[
+        "items"
+    ]
+    await api.post(f"/handovers/{handover['id']}/change-takers", {"taker_ids": [trained["id"]]})
+    planned = (await api.get("/handover-items", handover_id=handover["id"], kind="drafts"))["items"]
+    await step(worker_sessions, api, handover)
+
+    assert refused["status"] == "failed"
+    assert course["code"] in refused["refusal"]
+    assert [(each["status"], each["taker_id"]) for each in planned] == [("planned", trained["id"])]
+    assert await counts(api, handover) == {
+        ("account", "done"): 1,
+        ("drafts", "asked"): 1,
+        ("leads", "asked"): 1,
+        ("contacts", "asked"): 1,
+    }

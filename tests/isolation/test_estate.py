@@ -95,6 +95,7 @@ async def test_a6_accounts_customers_leads_and_contacts_of_a_leaver_go_to_the_ta
             )
         for book in books:
             await ring(content[WORK], WORK, book["id"])
+        planned = await ask(READ, id=opened["id"], leaver=leaver, taker=taker["id"])
         started = (await ask(START, input={"id": opened["id"]}))["startHandover"]
         await world.settle(brand.id)
         await ring(account_timers[STEP], STEP, opened["id"])
@@ -107,17 +108,23 @@ async def test_a6_accounts_customers_leads_and_contacts_of_a_leaver_go_to_the_ta
             await connection.execute("update moving_customer set look_at = now()")
         for book in books:
             await ring(content[WORK], WORK, book["id"])
-        await ring(account_timers[STEP], STEP, opened["id"])
+        for _ in range(2):
+            await ring(account_timers[STEP], STEP, opened["id"])
 
     read = await ask(READ, id=opened["id"], leaver=leaver, taker=taker["id"])
     seller = brand.acting(Role.KOS, store=brand.east)
     hidden = await world.ask(seller, READ, {"id": opened["id"], "leaver": leaver, "taker": leaver})
+    (waiting,) = [
+        each["things"] for each in planned["handover"]["progress"] if each["kind"] == "DRAFTS"
+    ]
+    assert waiting > 0
     assert (opened["status"], started["status"]) == ("GATHERING", "RUNNING")
     assert read["handover"]["status"] == "DONE"
     assert {
         each["kind"]: (each["status"], each["things"]) for each in read["handover"]["progress"]
     } == {
         "ACCOUNT": ("DONE", 3),
+        "DRAFTS": ("DONE", waiting),
         "CUSTOMER": ("DONE", 3),
         "LEADS": ("DONE", 0),
         "CONTACTS": ("DONE", 1),

@@ -25,6 +25,8 @@ class ItemKind(StrEnum):
     LEADS = "leads"
     """All open ones that the person owns: lead_svc gives them to the takers."""
     CONTACTS = "contacts"
+    DRAFTS = "drafts"
+    """Open drafts and queued posts of one account: they follow it."""
 
 
 class ItemStatus(StrEnum):
@@ -107,7 +109,8 @@ class HandoverItem(OfBrand, Base):
     account_id: Mapped[UUID | None]
     """The account itself, or the one whose customer it is."""
     things: Mapped[int]
-    """How many there are of it; of leads and contacts, what was given to others."""
+    """How many there are of it; of leads and contacts, what was given to others; of drafts, drafts
+    and queued posts."""
     status: Mapped[ItemStatus]
     taker_id: Mapped[UUID | None]
     due_at: Mapped[datetime | None]

@@ -192,6 +192,18 @@ async def accounts_with_customers(session: AsyncSession, handover: Handover) -> 
     return {*(row for row in rows if row is not None), *handover.awaited_ids}
 
 
+async def drafts_of(
+    session: AsyncSession, handover: Handover, account_ids: Sequence[UUID]
+) -> Sequence[HandoverItem]:
+    """What is still open about drafts of these accounts."""
+    statement = _items(handover).where(
+        HandoverItem.kind == ItemKind.DRAFTS,
+        HandoverItem.account_id.in_(account_ids),
+        HandoverItem.status.not_in(OVER),
+    )
+    return (await session.scalars(statement)).all()
+
+
 async def has_open_items(session: AsyncSession, handover: Handover) -> bool:
     statement = _items(handover).where(HandoverItem.status.not_in(OVER))
     return bool(await session.scalar(select(statement.exists())))

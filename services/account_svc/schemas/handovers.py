@@ -41,7 +41,8 @@ class HandoverItemOut(BaseModel):
     kind: ItemKind
     account_id: AccountId | None
     things: int
-    """How many there are of it; of leads and contacts, what was given to others."""
+    """How many there are of it; of leads and contacts, what was given to others; of drafts, drafts
+    and queued posts."""
     status: ItemStatus
     taker_id: StaffId | None
     due_at: datetime | None

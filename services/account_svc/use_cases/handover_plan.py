@@ -54,6 +54,25 @@ def account_item(handover: Handover, account: Account, at: datetime) -> Handover
     )
 
 
+def drafts_item(of_account: HandoverItem) -> HandoverItem:
+    """What waits on the account; how much is told by content_svc."""
+    return HandoverItem(
+        id=uuid7(),
+        brand_id=of_account.brand_id,
+        handover_id=of_account.handover_id,
+        kind=ItemKind.DRAFTS,
+        account_id=of_account.account_id,
+        status=ItemStatus.PLANNED,
+        taker_id=of_account.taker_id,
+        due_at=of_account.due_at,
+        things=0,
+        attempts=0,
+        moved_at=[],
+        not_to=[],
+        changed_at=of_account.changed_at,
+    )
+
+
 async def choose_account_takers(
     session: AsyncSession,
     handover: Handover,

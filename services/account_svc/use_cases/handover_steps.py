@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.errors import (
     AccountNotFound,
+    CertificateMissing,
     TransitionNotAllowed,
     UnknownStaff,
 )
@@ -17,6 +18,7 @@ from account_svc.estate import (
     fate_of,
 )
 from account_svc.models import (
+    Account,
     Handover,
     ItemStatus,
 )
@@ -29,6 +31,7 @@ from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events.account import (
     CustomersAssigned,
+    DraftsAssigned,
     HandoverFinished,
     HandoverStatus,
 )
@@ -137,7 +140,37 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
                 await account_steps.hand_over(
                     session, as_brand, account.id, staff_id=item.taker_id, reason=reason
                 )
-        except (AccountNotFound, TransitionNotAllowed, UnknownStaff) as refusal:
+        except (
+            AccountNotFound,
+            CertificateMissing,
+            TransitionNotAllowed,
+            UnknownStaff,
+        ) as refusal:
             item.status, item.refusal = ItemStatus.FAILED, refusal.message
         else:
             item.status, item.due_at = ItemStatus.DONE, None
+            await _ask_for_drafts(session, handover, account, item.taker_id, at)
+
+
+async def _ask_for_drafts(
+    session: AsyncSession,
+    handover: Handover,
+    account: Account,
+    taker_id: UUID | None,
+    at: datetime,
+) -> None:
+    """Tell that what waits on the account goes where the account has gone."""
+    for item in await repository.drafts_of(session, handover, [account.id]):
+        item.status, item.taker_id, item.due_at = ItemStatus.ASKED, taker_id, None
+        item.attempts, item.changed_at = item.attempts + 1, at
+        outbox.add(
+            session,
+            handover,
+            DraftsAssigned(
+                handover_id=handover.id,
+                account_id=account.id,
+                from_staff_id=handover.staff_id,
+                taker_id=taker_id,
+                unit_id=account.unit_id,
+            ),
+        )

@@ -1,6 +1,6 @@
 """What somebody leaves behind goes to others: planned, asked for step by step, planned anew."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -29,8 +29,10 @@ from account_svc.repository import handovers as repository
 from account_svc.repository.constraints import refusing
 from account_svc.use_cases.handover_plan import (
     account_item,
+    account_of,
     choose_account_takers,
     customer_of,
+    drafts_item,
     limits_of,
     plan,
 )
@@ -91,12 +93,16 @@ async def open_handover(
             session,
             handover,
             HandoverOpened(
-                handover_id=handover.id, staff_id=leaver.id, customers_of=with_customers
+                handover_id=handover.id,
+                staff_id=leaver.id,
+                customers_of=with_customers,
+                account_ids=[each.id for each in left],
             ),
         )
     items = [account_item(handover, account, at) for account in left]
     session.add_all(items)
     await choose_account_takers(session, handover, items, left)
+    session.add_all(drafts_item(item) for item in items)
     _note(session, principal, "handover.open", handover, leaver)
     return handover
 
@@ -137,6 +143,10 @@ async def change_takers(
         session, handover.brand_id, [item.account_id for item in of_accounts if item.account_id]
     )
     await choose_account_takers(session, handover, of_accounts, left)
+    takers = {item.account_id: item.taker_id for item in of_accounts}
+    for item in items:
+        if item.kind is ItemKind.DRAFTS and item.account_id in takers:
+            item.taker_id = takers[item.account_id]
     await plan(session, handover, [item for item in items if item.kind is ItemKind.CUSTOMER])
     await wake(session, handover)
     _note(session, principal, "handover.change_takers", handover, leaver)
@@ -320,6 +330,27 @@ async def take_leads(
     for item in await repository.items_with(session, handover, (ItemStatus.ASKED,)):
         if item.kind in given:
             item.status, item.things, item.changed_at = status, given[item.kind], now()
+    await wake(session, handover)
+
+
+async def take_drafts(
+    session: AsyncSession,
+    brand_id: UUID,
+    handover_id: UUID,
+    things: Mapping[UUID, int],
+    *,
+    is_done: bool,
+) -> None:
+    """content_svc says how many drafts and queued posts wait on accounts, or went with one."""
+    handover = await repository.find_for_update(session, brand_id, handover_id)
+    if handover is None:
+        return
+    for item in await repository.drafts_of(session, handover, list(things)):
+        if is_done and item.status is not ItemStatus.ASKED:
+            continue
+        item.things, item.changed_at = things[account_of(item)], now()
+        if is_done:
+            item.status = ItemStatus.DONE
     await wake(session, handover)
 
 

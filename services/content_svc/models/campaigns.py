@@ -127,6 +127,15 @@ class Draft(Aggregate, Base):
             unique=True,
             postgresql_where=text("is_planned"),
         ),
+        # What waits on an account; planned drafts that are approved are scheduled at once.
+        Index(
+            "ix_draft_open",
+            "brand_id",
+            "account_id",
+            postgresql_where=text(
+                "status in ('held', 'in_review') or status = 'approved' and not is_planned"
+            ),
+        ),
     )
 
     campaign_id: Mapped[UUID | None]

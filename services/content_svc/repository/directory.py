@@ -144,11 +144,28 @@ async def hand_account_over(
             staff_id=staff_id, unit_id=unit_id, status=AccountStatus.HANDED_OVER
         )
     )
+    await give_posts(session, brand_id, account_id, staff_id=staff_id, unit_id=unit_id)
+
+
+async def give_posts(
+    session: AsyncSession, brand_id: UUID, account_id: UUID, *, staff_id: UUID, unit_id: UUID
+) -> None:
+    """The account's open posts are the business of `staff_id`."""
     await session.execute(
         update(Post)
         .where(Post.brand_id == brand_id, Post.account_id == account_id, Post.status.in_(OPEN))
         .values(staff_id=staff_id, unit_id=unit_id)
     )
+
+
+async def runs(session: AsyncSession, brand_id: UUID, account_id: UUID, staff_id: UUID) -> bool:
+    """Whether the person runs the account, as far as is known."""
+    found = await session.scalar(
+        select(AccountEntry.staff_id).where(
+            AccountEntry.brand_id == brand_id, AccountEntry.account_id == account_id
+        )
+    )
+    return found == staff_id
 
 
 async def pair_account(

@@ -18,13 +18,17 @@ from gateway.schema.values import PolicyFact
 from gateway.upstream import Service
 from shared.events.account import HandoverStatus, Ownership, PlatformStatus
 
+_THINGS = (
+    "Leads and contacts: those given to others. Drafts: drafts and queued posts of the account."
+)
+
 
 @strawberry.type(description="How many things of a kind stand where.")
 class HandoverCount:
     kind: HandoverItemKind
     status: HandoverItemStatus
     items: int
-    things: int = strawberry.field(description="Leads and contacts: those given to others.")
+    things: int = strawberry.field(description=_THINGS)
     next_at: Instant | None = strawberry.field(description="When the first of them is due.")
 
 
@@ -70,7 +74,7 @@ class HandoverItem(Node):
         description="The platform's limit that the step waits for."
     )
     refusal: str | None
-    things: int = strawberry.field(description="Leads and contacts: those given to others.")
+    things: int = strawberry.field(description=_THINGS)
     attempts: int
     changed_at: Instant
     handover_id: strawberry.Private[str | None]

@@ -11,6 +11,7 @@ class HandoverItemKind(StrEnum):
     CUSTOMER = "customer"
     LEADS = "leads"
     CONTACTS = "contacts"
+    DRAFTS = "drafts"
 
 
 @strawberry.enum

@@ -24,6 +24,7 @@ AGGREGATES = (
     ("authorization", "content", "platform_authorization"),
     ("book", "content", "customer_book"),
     ("leadhandover", "lead", "lead_handover"),
+    ("contenthandover", "content", "content_handover"),
 )
 
 

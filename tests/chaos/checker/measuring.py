@@ -21,6 +21,7 @@ CONSUMERS = {
         "kos.draft",
         "kos.authorization",
         "kos.customers",
+        "kos.content_handover",
         "kos.lead_handover",
     ),
     "content_svc": (
