@@ -38,6 +38,7 @@ MODULES = (
     "tests.bench.layout",
     "tests.bench.imports",
     "tests.bench.rewards",
+    "tests.bench.whole_brand",
     "tests.bench.flow",
     "tests.bench.footprint",
 )

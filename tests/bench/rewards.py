@@ -37,9 +37,9 @@ from shared.web.pages import Cursor
 from tests.bench.installation import Installation, installed
 from tests.bench.rounds import alternate
 from tests.bench.row import Options, Result, Row, Sample, compare
+from tests.bench.tree import plant_tree
 
 STORES = 10_000
-REGIONS = 50
 PAGE = 50
 AT_ONCE = 40
 
@@ -48,17 +48,6 @@ LEADERBOARD = Row("leaderboard", f"a page of the race of {STORES:,} stores, by p
 ROWS = (LEDGER, LEADERBOARD)
 
 _AT = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
-_UNITS = """insert into unit (brand_id, id, parent_id, path, kind, code, name, version)
-    select $1, id, parent, (select string_agg(uuid_send(one), ''::bytea order by number)
-            from unnest(array_remove(array[$5::uuid, parent, id], null))
-                with ordinality step(one, number)),
-        kind, code, code, 1
-    from unnest($2::uuid[], $3::uuid[], $4::text[], $6::text[]) as given (id, parent, kind, code)"""
-_SELLERS = """insert into staff (brand_id, id, unit_id, code, name_sealed, is_seller,
-        open_lead_capacity, skills, product_lines, languages, tier, joined_at, version)
-    select $1, uuidv7(), unit, 's' || number, ''::bytea, true, 20, '{}', '{}', '{}', 'standard',
-        now(), 1
-    from unnest($2::uuid[]) with ordinality as given (unit, number)"""
 _STANDINGS = """insert into standing (brand_id, period, store_id, points, accepted_leads, deals,
         voided_leads, sellers)
     select $1, period, unit, 10 * (1 + number * 7919 % 499), 1 + number * 7919 % 499, 0,
@@ -122,21 +111,10 @@ async def _matrix(installation: Installation) -> AsyncIterator[Matrix]:
     engine = create_engine(urls.worker)
     reads = await create_read_pool(urls.app, application="bench")
     admin = await installation.connect("account")
-    brand_id, root = uuid7(), uuid7()
-    regions = [uuid7() for _ in range(REGIONS)]
-    stores = [uuid7() for _ in range(STORES)]
+    brand_id = uuid7()
     sessions = create_sessions(engine)
     try:
-        above = [regions[number % REGIONS] for number in range(STORES)]
-        for ids, parents, kind in (
-            ([root], [None], "brand"),
-            (regions, [root] * REGIONS, "region"),
-            (stores, above, "store"),
-        ):
-            codes = [f"{kind}-{number}" for number in range(len(ids))]
-            over = None if kind != "store" else root
-            await admin.execute(_UNITS, brand_id, ids, parents, [kind] * len(ids), over, codes)
-        await admin.execute(_SELLERS, brand_id, stores)
+        _, stores = await plant_tree(admin, brand_id, stores=STORES, sellers_each=1)
         await admin.execute(_STANDINGS, brand_id, stores)
         await admin.execute("vacuum analyze")
         sellers = await admin.fetch("select id, unit_id from staff")
