@@ -92,6 +92,23 @@ async def test_a11_every_entry_of_a_burst_is_suspect_and_none_beside_it(
     assert {(r["kind"], r["count"]) for each in found for r in each["reasons"]} == {("burst", 4)}
 
 
+@pytest.mark.parametrize("start", range(-10, 1, 2))
+async def test_a11_a_burst_is_found_wherever_it_lies_in_time(
+    api: Api, inbox: Inbox, seller: Json, start: int
+) -> None:
+    await api.put("/race-policy", {"checks": {"burst_entries": 3, "burst_minutes": 10}})
+    await make_rule(api)
+    whole_hour = AT.replace(minute=0)
+
+    await deliver(
+        api,
+        inbox,
+        *(accepted(seller, at=whole_hour + timedelta(minutes=start + at)) for at in (0, 5, 10)),
+    )
+
+    assert len(await suspicions(api)) == 3
+
+
 async def test_a11_more_leads_of_one_contact_than_are_paid_without_a_question(
     api: Api, inbox: Inbox, seller: Json
 ) -> None:

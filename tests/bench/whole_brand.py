@@ -22,7 +22,6 @@ from account_svc.repository import goals, lift, reviews
 from shared.access import Extent
 from shared.database import brand_read, create_read_pool
 from shared.ids import uuid7
-from shared.reading import fetch_page
 from shared.web.pages import Cursor
 from tests.bench.installation import Installation, installed
 from tests.bench.rounds import alternate
@@ -31,6 +30,7 @@ from tests.bench.tree import plant_tree
 
 STORES, SELLERS_EACH = 1_000, 130
 FACTS = 600_000
+MONTHS = ["2026-10", "2026-11"]
 PAGE = 50
 
 GOALS = Row("goals", "progress of 130,000 people, a count of their results", by=By.SECONDS)
@@ -100,14 +100,14 @@ async def _brand(installation: Installation) -> AsyncIterator[Brand]:
     reads = await create_read_pool(installation.urls["account"].app, application="bench")
     admin = await installation.connect("account")
     brand_id, rule_id = uuid7(), uuid7()
-    people, months = STORES * SELLERS_EACH, ["2026-10", "2026-11"]
+    people = STORES * SELLERS_EACH
     try:
         root, _ = await plant_tree(admin, brand_id, stores=STORES, sellers_each=SELLERS_EACH)
         await admin.execute(_RESULTS, brand_id, _MONTH[0], FACTS, people)
         await admin.execute(_RULE, brand_id, rule_id, _BEFORE)
         await admin.execute(_ENTRIES, brand_id, rule_id, _MONTH[0])
-        await admin.execute(_TIERINGS, brand_id, people, months)
-        await admin.execute(_PLACEMENTS, brand_id, months)
+        await admin.execute(_TIERINGS, brand_id, people, MONTHS)
+        await admin.execute(_PLACEMENTS, brand_id, MONTHS)
         await admin.execute(_GOALS, brand_id)
         await admin.execute("vacuum analyze")
         yield Brand(reads, brand_id, root, [os.getpid(), installation.postgres_pid])
@@ -156,7 +156,9 @@ async def _goals(connection: asyncpg.Connection, brand: Brand) -> Sequence[Any]:
 
 
 async def _lift(connection: asyncpg.Connection, brand: Brand) -> Sequence[Any]:
-    _, months = await lift.fetch_figures(connection, brand.id, _WHOLE, [brand.root])
+    _, months = await lift.fetch_figures(
+        connection, brand.id, _WHOLE, [brand.root], months=len(MONTHS)
+    )
     return months
 
 
@@ -165,5 +167,5 @@ async def _suspicions(connection: asyncpg.Connection, brand: Brand) -> Sequence[
         brand.id, _WHOLE, RaceRules().checks, period="2026-11", unit_id=None
     )
     first = Cursor(first=PAGE, after=None)
-    rows, _ = await fetch_page(connection, reviews.SELECT_SUSPECT, conditions, first)
+    rows, _ = await reviews.fetch_suspects(connection, conditions, first)
     return rows

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models.goal import Goal, Metric, Result
 from account_svc.repository.org import visible_units
-from account_svc.repository.reading import SUBTREES, Conditions
+from account_svc.repository.reading import SUBTREES, Conditions, sort_in_memory
 from account_svc.repository.staff import visible_staff
 from shared.access import Extent
 
@@ -44,16 +44,18 @@ _PEOPLE = """
         where {owners}),
     members as materialized (select id as owner_id, id as staff_id from roots)"""
 _DAYS = """
-    select m.owner_id, r.trigger, (r.achieved_at at time zone 'Asia/Shanghai')::date as day,
-        count(*) as number, sum(r.amount_minor)::bigint as amount
+    select m.owner_id, r.trigger, r.day, sum(r.number)::bigint as number,
+        sum(r.amount)::bigint as amount
     from members m cross join lateral (
-        select r.trigger, r.cause, r.achieved_at, r.amount_minor from result r
+        select r.trigger, (r.achieved_at at time zone 'Asia/Shanghai')::date as day,
+            count(*) as number, sum(r.amount_minor) as amount
+        from result r
         where r.brand_id = $1 and r.{owner}_id = m.{owner}_id
             and r.achieved_at >= ${since} and r.achieved_at < ${until}
-        offset 0) r
-    where not exists (select from voided_cause v
-        where v.brand_id = $1 and v.trigger = r.trigger and v.cause = r.cause)
-    group by m.owner_id, r.trigger, day"""
+            and not exists (select from voided_cause v
+                where v.brand_id = $1 and v.trigger = r.trigger and v.cause = r.cause)
+        group by 1, 2) r
+    group by m.owner_id, r.trigger, r.day"""
 _OWN_GOALS = """
     select distinct on (g.{owner}_id, g.metric) g.{owner}_id as owner_id, g.id, g.metric, g.target
     from roots join goal g on g.brand_id = $1 and g.{owner}_id = roots.id and g.period = ${period}
@@ -200,6 +202,7 @@ async def fetch_snapshot(
     common = (_UNITS if owner == "unit" else _PEOPLE).format(owners=conditions.sql)
     given = conditions.arguments
     place = len(given) + 1
+    await sort_in_memory(connection)
     names = {"owner": owner, "since": place, "until": place + 1, "period": place}
     return Snapshot(
         await connection.fetch(f"with {common} select * from roots order by id", *given),

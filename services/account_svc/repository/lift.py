@@ -18,7 +18,7 @@ from account_svc.models.race import RaceRules
 from account_svc.models.talent import Skill
 from account_svc.models.tiers import Placed, Seller, league_of
 from account_svc.repository.org import visible_units
-from account_svc.repository.reading import SUBTREES, Conditions
+from account_svc.repository.reading import SUBTREES, Conditions, sort_in_memory
 from account_svc.repository.staff import visible_staff
 from shared.access import Extent
 from shared.events.account import UnitKind
@@ -64,16 +64,21 @@ _KEEP = text("""
 _FIGURES = """
     with roots as materialized (
         select u.id, u.path, u.path || '\\xff'::bytea as path_end from unit u where {units}),
+    months as materialized (
+        select g.period, to_char(to_date(g.period, 'YYYY-MM') - interval '1 month', 'YYYY-MM')
+            as period_before
+        from tiering g where g.brand_id = $1 and g.placed_at is not null
+        order by g.period desc limit ${months}),
     placed as (
         select roots.id as owner_id, p.period, p.result, p.tier, before.tier as tier_before,
             before.staff_id is not null as was_placed
         from roots
         join unit below on below.brand_id = $1
             and below.path >= roots.path and below.path < roots.path_end
-        join placement p on p.brand_id = $1 and p.unit_id = below.id
+        cross join months
+        join placement p on p.brand_id = $1 and p.unit_id = below.id and p.period = months.period
         left join placement before on before.brand_id = $1 and before.staff_id = p.staff_id
-            and before.period
-                = to_char(to_date(p.period, 'YYYY-MM') - interval '1 month', 'YYYY-MM')),
+            and before.period = months.period_before),
     ranked as (
         select placed.*,
             array_position(array['tail', 'middle', 'top'], tier::text) as place,
@@ -300,13 +305,20 @@ async def fetch_placements(
 
 
 async def fetch_figures(
-    connection: asyncpg.Connection, brand_id: UUID, extent: Extent, unit_ids: list[UUID]
+    connection: asyncpg.Connection,
+    brand_id: UUID,
+    extent: Extent,
+    unit_ids: list[UUID],
+    *,
+    months: int,
 ) -> tuple[list[UUID], list[asyncpg.Record]]:
-    """The units that the caller may see, and their months. Sellers see none."""
+    """The units that the caller may see, and their newest months. Sellers see none."""
     units = visible_units(brand_id, extent)
     units.add("u.id = any(?::uuid[])", unit_ids)
     if extent.staff_id is not None:
         units.add("false")
     seen = await connection.fetch(f"select u.id from unit u where {units.sql}", *units.arguments)
-    rows = await connection.fetch(_FIGURES.format(units=units.sql), *units.arguments)
+    await sort_in_memory(connection)
+    statement = _FIGURES.format(units=units.sql, months=len(units.arguments) + 1)
+    rows = await connection.fetch(statement, *units.arguments, months)
     return [row["id"] for row in seen], rows

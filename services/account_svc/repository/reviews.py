@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,8 +20,10 @@ from account_svc.models import (
     period_bounds,
 )
 from account_svc.repository.org import subtree_ids
-from account_svc.repository.reading import SUBTREES, Conditions
+from account_svc.repository.reading import SUBTREES, Conditions, sort_in_memory
 from shared.access import Extent
+from shared.reading import fetch_page
+from shared.web.pages import Cursor
 
 _Row = TypeVar("_Row", LedgerEntry, Appeal)
 
@@ -32,16 +35,25 @@ SELECT_APPEAL = """select a.id, a.review_id, a.entry_id, a.staff_id, a.unit_id, 
 # What a month's entries look like beside those of the weeks before, of the same seller and of the
 # same contact. Each check reads its own kind of entries once; only what one of them finds is looked
 # up. A reward that was taken back or ruled on is looked at no more.
-SELECT_SUSPECT = """
+#
+# A burst lies within two neighbours of a fixed division of time, so one of the two holds half of
+# it: only sellers with such a crowd are looked at entry by entry.
+_SUSPECTS = """
     with month as materialized (
         select e.id, e.staff_id, e.trigger, e.contact_id, e.lead_id, e.earned_at, e.is_self_entered
         from ledger_entry e
         where e.brand_id = $1 and e.reverses_id is null and e.earned_at < $3
             and e.earned_at >= $2::timestamptz - greatest($5::interval, $7::interval)),
+    crowded as (
+        select distinct staff_id, trigger from month
+        group by staff_id, trigger,
+            floor(extract(epoch from earned_at) / extract(epoch from $5::interval))
+        having count(*) * 2 >= $4::int),
     burst_end as (
         select id, staff_id, trigger, earned_at, coalesce(
             lag(earned_at, $4::int - 1) over seller >= earned_at - $5::interval, false) as is_end
-        from month window seller as (partition by staff_id, trigger order by earned_at, id)),
+        from month join crowded using (staff_id, trigger)
+        window seller as (partition by staff_id, trigger order by earned_at, id)),
     burst as (
         select id, bool_or(is_end) over (partition by staff_id, trigger order by earned_at, id
             rows between current row and $4::int - 1 following) as is_part
@@ -88,7 +100,7 @@ SELECT_SUSPECT = """
 def suspects(
     brand_id: UUID, extent: Extent, checks: RewardChecks, *, period: str, unit_id: UUID | None
 ) -> Conditions:
-    """For SELECT_SUSPECT: a month's entries that the checks find and nobody has ruled on."""
+    """For `fetch_suspects`: a month's entries that the checks find and nobody has ruled on."""
     conditions = Conditions("s", brand_id)
     conditions.arguments += [
         *period_bounds(period),
@@ -101,6 +113,14 @@ def suspects(
     if unit_id is not None:
         conditions.add(f"s.unit_id = any({SUBTREES})", [unit_id])
     return conditions
+
+
+async def fetch_suspects(
+    connection: asyncpg.Connection, conditions: Conditions, cursor: Cursor
+) -> tuple[list[asyncpg.Record], bool]:
+    """Newest first, and whether more follow."""
+    await sort_in_memory(connection)
+    return await fetch_page(connection, _SUSPECTS, conditions, cursor)
 
 
 def visible_reviews(brand_id: UUID, extent: Extent) -> Conditions:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from account_svc.access import MATRIX
@@ -90,12 +90,17 @@ async def get_tiers(request: Request, principal: MayReadTiers, body: ByIds) -> R
 
 
 @reads.post("/tiers/by-units", response_model=Batch[UnitLiftOut])
-async def get_figures(request: Request, principal: MayReadTiers, body: ByIds) -> Response:
-    """Of each unit with all below it the months that were placed, newest first: median and lower
-    quartile, and who moved between tiers. None for sellers."""
+async def get_figures(
+    request: Request,
+    principal: MayReadTiers,
+    body: ByIds,
+    months: Annotated[int, Query(ge=1, le=12)] = 3,
+) -> Response:
+    """Of each unit with all below it the newest months that were placed: median and lower quartile,
+    and who moved between tiers. None for sellers."""
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         units, rows = await repository.fetch_figures(
-            connection, principal.brand_id, principal.extent, body.uuids("unit")
+            connection, principal.brand_id, principal.extent, body.uuids("unit"), months=months
         )
     found = figures_json(units, rows)
     missing = [each for each in dict.fromkeys(body.ids) if each not in found]

@@ -62,7 +62,7 @@ async def list_suspicions(
         conditions = repository.suspects(
             principal.brand_id, principal.extent, rules.checks, period=period, unit_id=unit_id
         )
-        rows, has_next = await fetch_page(connection, repository.SELECT_SUSPECT, conditions, cursor)
+        rows, has_next = await repository.fetch_suspects(connection, conditions, cursor)
     return json_response(page_of(rows, has_next, suspicion_json))
 
 

@@ -73,7 +73,7 @@ class AppealOut(BaseModel):
 
 
 def suspicion_json(row: asyncpg.Record) -> dict[str, Any]:
-    """A row of SELECT_SUSPECT in the shape of SuspicionOut."""
+    """A row of `fetch_suspects` in the shape of SuspicionOut."""
     return {
         "entry_id": typed("entry", row["id"]),
         "staff_id": typed("staff", row["staff_id"]),

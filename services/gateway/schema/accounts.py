@@ -27,7 +27,7 @@ from gateway.schema.standing import (
     AccountHealth,
     NotedPlatformStatus,
 )
-from gateway.schema.tiers import LIFT_BY_UNIT, TIERS_BY_STAFF, LiftFigures, Placement
+from gateway.schema.tiers import TIERS_BY_STAFF, LiftFigures, Placement, lift_by_unit
 from gateway.schema.values import Domain, Seat, StaffStatus
 from gateway.upstream import Service
 from shared.events.account import AccountStatus, HealthLevel, Ownership, Platform, UnitKind
@@ -67,9 +67,9 @@ class Unit(Node):
         found = await info.context.batch(progress_by_unit(period)).load(self.id)
         return None if found is None else found.metrics
 
-    @described("How its people stand by month, newest first; null for sellers.")
-    async def lift(self, info: Info) -> list[LiftFigures] | None:
-        found = await info.context.batch(LIFT_BY_UNIT).load(self.id)
+    @described("How its people stand in the newest months, up to 12; null for sellers.")
+    async def lift(self, info: Info, months: int = 3) -> list[LiftFigures] | None:
+        found = await info.context.batch(lift_by_unit(months)).load(self.id)
         return None if found is None else found.periods
 
 

@@ -49,4 +49,7 @@ class UnitLift:
 
 
 TIERS_BY_STAFF = Batch("staff_id", StaffTiers, Service.ACCOUNT, "/tiers/by-staff")
-LIFT_BY_UNIT = Batch("unit_id", UnitLift, Service.ACCOUNT, "/tiers/by-units")
+
+
+def lift_by_unit(months: int) -> Batch[UnitLift]:
+    return Batch("unit_id", UnitLift, Service.ACCOUNT, f"/tiers/by-units?months={months}")
