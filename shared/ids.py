@@ -24,6 +24,7 @@ __all__ = [
     "BrandId",
     "CampaignId",
     "CertificateId",
+    "CommunityId",
     "ConnectionId",
     "ContactId",
     "CourseId",
@@ -136,6 +137,7 @@ ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]
 CustomerBookId = Annotated[UUID, *_typed_id("book")]
 CustomerId = Annotated[UUID, *_typed_id("cust")]
+CommunityId = Annotated[UUID, *_typed_id("community")]
 HandoverId = Annotated[UUID, *_typed_id("handover")]
 HandoverItemId = Annotated[UUID, *_typed_id("hitem")]
 AuthorizationId = Annotated[UUID, *_typed_id("authorization")]

@@ -25,9 +25,11 @@ class WecomCorp(_App):
     confirm_seconds: float = 2
     silent_members: list[str] = []
     customers_per_member: int = Field(default=3, ge=0, le=10_000)
+    groups_per_member: int = Field(default=1, ge=0, le=2_000)
     closed_membership: bool = False
     refusing_customers: list[str] = []
     full_members: list[str] = []
+    crowded_groups: list[str] = []
 
 
 class OceanEngineApp(_App):

@@ -6,15 +6,18 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from account_svc.estate import Outcome
 from account_svc.models import FactKind, ItemStatus, Origin, Trigger
 from account_svc.repository.advocates import find_author
-from account_svc.use_cases import advocates, goals, handovers, health, incentives
+from account_svc.use_cases import advocates, goals, handover_answers, health, incentives
+from account_svc.use_cases.handover_answers import Told
 from shared.consumer import Handler
 from shared.events import Event, Received
 from shared.events.content import (
     AuthorizationEnded,
     AuthorizationGranted,
     AuthorizationRenewed,
+    CommunitiesAnswered,
     CustomersAnswered,
     CustomersListed,
     DraftHeld,
@@ -285,12 +288,13 @@ async def on_authorization_ended(
 
 async def on_customers_listed(session: AsyncSession, received: Received[CustomersListed]) -> None:
     event = received.event
-    await handovers.add_customers(
+    await handover_answers.add_customers(
         session,
         received.brand_id,
         event.handover_id,
         account_id=event.account_id,
         customers=[(each.customer_id, each.moved_at) for each in event.customers],
+        communities=[(each.community_id, each.moved_at) for each in event.communities],
         is_last=event.is_last,
     )
 
@@ -299,7 +303,22 @@ async def on_customers_answered(
     session: AsyncSession, received: Received[CustomersAnswered]
 ) -> None:
     event = received.event
-    await handovers.take_results(session, received.brand_id, event.handover_id, event.results)
+    results = [
+        Told(each.customer_id, Outcome(each.outcome), each.at, each.reason)
+        for each in event.results
+    ]
+    await handover_answers.take_results(session, received.brand_id, event.handover_id, results)
+
+
+async def on_communities_answered(
+    session: AsyncSession, received: Received[CommunitiesAnswered]
+) -> None:
+    event = received.event
+    results = [
+        Told(each.community_id, Outcome(each.outcome), each.at, each.reason)
+        for each in event.results
+    ]
+    await handover_answers.take_results(session, received.brand_id, event.handover_id, results)
 
 
 def _leads_become(
@@ -309,7 +328,7 @@ def _leads_become(
         session: AsyncSession, received: Received[LeadHandoverEvent]
     ) -> None:
         event = received.event
-        await handovers.take_leads(
+        await handover_answers.take_leads(
             session,
             received.brand_id,
             event.handover_id,
@@ -324,7 +343,7 @@ def _leads_become(
 async def on_drafts_counted(session: AsyncSession, received: Received[DraftsCounted]) -> None:
     event = received.event
     things = {each.account_id: each.drafts + each.posts for each in event.accounts}
-    await handovers.take_drafts(
+    await handover_answers.take_drafts(
         session, received.brand_id, event.handover_id, things, is_done=False
     )
 
@@ -334,7 +353,9 @@ async def on_drafts_handed_over(
 ) -> None:
     event = received.event
     things = {event.account_id: event.drafts + event.posts}
-    await handovers.take_drafts(session, received.brand_id, event.handover_id, things, is_done=True)
+    await handover_answers.take_drafts(
+        session, received.brand_id, event.handover_id, things, is_done=True
+    )
 
 
 HANDLERS: dict[type[Event], Handler] = {
@@ -352,6 +373,7 @@ HANDLERS: dict[type[Event], Handler] = {
     AuthorizationEnded: on_authorization_ended,
     CustomersListed: on_customers_listed,
     CustomersAnswered: on_customers_answered,
+    CommunitiesAnswered: on_communities_answered,
     DraftsCounted: on_drafts_counted,
     DraftsHandedOver: on_drafts_handed_over,
     LeadHandoverFinished: _leads_become(ItemStatus.DONE),

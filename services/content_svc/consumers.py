@@ -23,6 +23,7 @@ from shared.events.account import (
     AccountSuspended,
     CertificateEarned,
     CertificateExpired,
+    CommunitiesAssigned,
     CustomersAssigned,
     DraftsAssigned,
     HandoverCancelled,
@@ -224,6 +225,12 @@ async def on_handover_cancelled(
     await customers.cancel(session, received.brand_id, received.event)
 
 
+async def on_communities_assigned(
+    session: AsyncSession, received: Received[CommunitiesAssigned]
+) -> None:
+    await customers.assign_communities(session, received.brand_id, received.event)
+
+
 async def on_drafts_assigned(session: AsyncSession, received: Received[DraftsAssigned]) -> None:
     await leftovers.hand_over(session, received.brand_id, received.event)
 
@@ -253,5 +260,6 @@ HANDLERS: dict[type[Event], Handler] = {
     HandoverOpened: on_handover_opened,
     HandoverCancelled: on_handover_cancelled,
     CustomersAssigned: on_customers_assigned,
+    CommunitiesAssigned: on_communities_assigned,
     DraftsAssigned: on_drafts_assigned,
 }

@@ -15,7 +15,9 @@ from content_svc.connectors.http import create_client
 from content_svc.connectors.tokens import TokenBook
 from content_svc.connectors.wecom import Wecom
 from content_svc.connectors.wecom_customers import WecomCustomers
+from content_svc.connectors.wecom_groups import WecomGroups
 from content_svc.consumers import HANDLERS, TOPICS
+from content_svc.models import MovingKind
 from content_svc.settings import Settings
 from content_svc.storage import open_store
 from content_svc.use_cases import authorizations, campaigns, customers, measuring, rechecking
@@ -104,5 +106,12 @@ def timer_handlers(
         measuring.MEASURE: measurer.measure,
         rechecking.RECHECK: rechecking.Rechecker(sessions).recheck,
         authorizations.RENEW: Renewer(sessions, tokens, douyin).renew,
-        customers.WORK: customers.Clerk(sessions, vault, WecomCustomers(wecom)).work,
+        customers.WORK: customers.Clerk(
+            sessions,
+            vault,
+            {
+                MovingKind.CUSTOMER: WecomCustomers(wecom),
+                MovingKind.COMMUNITY: WecomGroups(wecom),
+            },
+        ).work,
     }

@@ -10,6 +10,7 @@ from pydantic import Field
 from shared.events.event import Event
 from shared.ids import (
     AccountId,
+    CommunityId,
     CustomerId,
     EntryId,
     HandoverId,
@@ -324,8 +325,8 @@ class HandoverEvent(Event):
 
 
 class HandoverOpened(HandoverEvent):
-    """What the person leaves behind is being planned; the customers of these accounts are wanted
-    by the plan."""
+    """What the person leaves behind is being planned; the customers and communities of these
+    accounts are wanted by the plan."""
 
     type: ClassVar[str] = "kos.handover.opened.v1"
     staff_id: StaffId
@@ -353,6 +354,19 @@ class CustomersAssigned(HandoverEvent):
     taker_id: StaffId
     taker_account_id: AccountId
     customer_ids: list[CustomerId]
+
+
+class CommunitiesAssigned(HandoverEvent):
+    """By the plan these communities belong to the taker from now on. They are no more than the
+    platform takes in one call, and none of them breaks its limits by moving now."""
+
+    type: ClassVar[str] = "kos.handover.communities_assigned.v1"
+    call_id: UUID
+    account_id: AccountId
+    """Whose communities they were."""
+    taker_id: StaffId
+    taker_account_id: AccountId
+    community_ids: list[CommunityId]
 
 
 class DraftsAssigned(HandoverEvent):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.account import Platform
 from shared.events.event import Event
@@ -13,6 +13,7 @@ from shared.ids import (
     AccountId,
     AuthorizationId,
     CampaignId,
+    CommunityId,
     CustomerBookId,
     CustomerId,
     DraftId,
@@ -74,7 +75,8 @@ class AuthorizationEnded(AuthorizationEvent):
 
 
 class CustomersEvent(Event):
-    """About the customers of a WeCom account whose person leaves; who they are stays here."""
+    """About the customers and communities of a WeCom account whose person leaves; who they are
+    stays here."""
 
     topic: ClassVar[str] = "kos.customers"
     subject_prefix: ClassVar[str] = "book"
@@ -95,12 +97,21 @@ class ListedCustomer(BaseModel):
     """When the platform accepted earlier moves of theirs that are known."""
 
 
+class ListedCommunity(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    community_id: CommunityId
+    moved_at: list[datetime]
+    """When the platform gave it to others before, as far as that is known."""
+
+
 class CustomersListed(CustomersEvent):
-    """These are customers of the account; with `is_last` there are no more."""
+    """These are customers and communities of the account; with `is_last` there are no more."""
 
     type: ClassVar[str] = "kos.customers.listed.v1"
     customers: list[ListedCustomer]
     is_last: bool
+    communities: list[ListedCommunity] = Field(default_factory=list)
 
 
 class CustomerResult(BaseModel):
@@ -120,6 +131,24 @@ class CustomersAnswered(CustomersEvent):
 
     type: ClassVar[str] = "kos.customers.answered.v1"
     results: list[CustomerResult]
+
+
+class CommunityResult(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    community_id: CommunityId
+    outcome: str
+    """`moved`, `gone` or `failed`; or `cancelled`: the platform was not asked, for the handover was
+    cancelled first."""
+    at: datetime
+    reason: str | None = None
+
+
+class CommunitiesAnswered(CustomersEvent):
+    """What came of asking the platform for another owner of these communities."""
+
+    type: ClassVar[str] = "kos.customers.communities_answered.v1"
+    results: list[CommunityResult]
 
 
 class ContentHandoverEvent(Event):

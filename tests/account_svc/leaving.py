@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
+
 from account_svc.use_cases.handover_steps import STEP, handover_timers
 from shared.clock import now
-from shared.database import Sessions
-from shared.events.account import CustomersAssigned, DraftsAssigned
+from shared.database import Sessions, brand_session
+from shared.events.account import CommunitiesAssigned, CustomersAssigned, DraftsAssigned
 from shared.events.content import (
+    CommunitiesAnswered,
+    CommunityResult,
     CustomerResult,
     CustomersAnswered,
     CustomersListed,
     DraftsHandedOver,
+    ListedCommunity,
     ListedCustomer,
 )
 from shared.events.lead import LeadHandoverFinished
@@ -78,6 +83,12 @@ async def finish_drafts(
     return asked
 
 
+async def make_due(api: Api, sessions: Sessions) -> None:
+    """As if the wait were over."""
+    async with brand_session(sessions, api.brand_id) as session:
+        await session.execute(text("update handover_item set due_at = now() where due_at > now()"))
+
+
 @dataclass
 class Platform:
     """content_svc and the platform behind it: tells customers, answers what it was asked."""
@@ -91,8 +102,13 @@ class Platform:
     answered: int = 0
 
     async def list_customers(
-        self, moved_at: Sequence[Sequence[datetime]], *, chunk: int = 500
+        self,
+        moved_at: Sequence[Sequence[datetime]],
+        *,
+        communities: Sequence[Sequence[datetime]] = (),
+        chunk: int = 500,
     ) -> list[UUID]:
+        """The ids of the customers; communities are told with the last of them."""
         ids = [uuid7() for _ in moved_at]
         told = [
             ListedCustomer(customer_id=each, moved_at=list(moves))
@@ -101,7 +117,17 @@ class Platform:
         chunks = [told[start : start + chunk] for start in range(0, len(told), chunk)] or [[]]
         for place, some in enumerate(chunks):
             is_last = place == len(chunks) - 1
-            await self._tell(CustomersListed(**self._about(), customers=some, is_last=is_last))
+            groups = [
+                ListedCommunity(community_id=uuid7(), moved_at=list(moves)) for moves in communities
+            ]
+            await self._tell(
+                CustomersListed(
+                    **self._about(),
+                    customers=some,
+                    communities=groups if is_last else [],
+                    is_last=is_last,
+                )
+            )
         return ids
 
     async def asked(self) -> list[CustomersAssigned]:
@@ -110,6 +136,26 @@ class Platform:
         calls = [event for event in told if isinstance(event, CustomersAssigned)]
         found, self.answered = calls[self.answered :], len(calls)
         return found
+
+    async def asked_communities(self) -> list[CommunitiesAssigned]:
+        """All there were so far."""
+        told = await self.api.events("kos.handover")
+        return [event for event in told if isinstance(event, CommunitiesAssigned)]
+
+    async def answer_communities(
+        self, calls: Sequence[CommunitiesAssigned], outcome: Callable[[UUID], str] | str
+    ) -> None:
+        for call in calls:
+            results = [
+                CommunityResult(
+                    community_id=each,
+                    outcome=outcome if isinstance(outcome, str) else outcome(each),
+                    at=now(),
+                    reason=None,
+                )
+                for each in call.community_ids
+            ]
+            await self._tell(CommunitiesAnswered(**self._about(), results=results))
 
     async def answer(
         self,
@@ -139,7 +185,7 @@ class Platform:
             "account_id": uuid_of(self.account["id"]),
         }
 
-    async def _tell(self, event: CustomersListed | CustomersAnswered) -> None:
+    async def _tell(self, event: CustomersListed | CustomersAnswered | CommunitiesAnswered) -> None:
         """Twice, as a consumer may get it."""
         self.version += 1
         sent = envelope(self.api.brand_id, event, self.version)

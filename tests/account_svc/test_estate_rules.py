@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,17 +13,20 @@ from hypothesis import strategies as st
 
 from account_svc.errors import LimitUnknown
 from account_svc.estate import (
-    Customer,
     Fate,
     Limits,
+    Movable,
     Outcome,
+    Step,
     Taker,
     calls_of,
+    community_limits_at,
     earliest_move,
     fate_of,
     learn,
     limits_at,
-    plan_customers,
+    plan_moves,
+    within_a_day,
 )
 from account_svc.models import PolicyFact
 from account_svc.platform_wide import platform_wide_policies
@@ -30,13 +34,15 @@ from shared.events.account import Ownership, Platform
 
 AT = datetime(2026, 12, 1, 2, tzinfo=UTC)
 WECOM = limits_at(list(platform_wide_policies()), AT)
+COMMUNITIES = community_limits_at(list(platform_wide_policies()), AT)
+DAY = timedelta(hours=24)
 MOMENT = timedelta(microseconds=1)
 
 
 class Strict:
     """WeCom as documented. It fails the test where a plan breaks a limit that it could know."""
 
-    def __init__(self, chance: random.Random, customers: Sequence[Customer], room: int) -> None:
+    def __init__(self, chance: random.Random, customers: Sequence[Movable], room: int) -> None:
         self.chance = chance
         self.moves = {each.id: list(each.moved_at) for each in customers}
         self.hidden = {
@@ -80,7 +86,7 @@ def test_a6_five_thousand_customers_move_and_no_limit_is_ever_broken() -> None:
     chance = random.Random(6)
     takers = [UUID(int=number) for number in range(1, 9)]
     customers = {
-        UUID(int=1000 + number): Customer(
+        UUID(int=1000 + number): Movable(
             UUID(int=1000 + number),
             tuple(
                 AT - timedelta(hours=chance.randint(1, 150 * 24))
@@ -95,7 +101,7 @@ def test_a6_five_thousand_customers_move_and_no_limit_is_ever_broken() -> None:
 
     for _ in range(200):
         known = [Taker(each, room=0 if each in full else None) for each in takers]
-        steps = plan_customers((customers[each] for each in sorted(open_ids)), known, WECOM, at)
+        steps = plan_moves((customers[each] for each in sorted(open_ids)), known, WECOM, at)
         assert steps.keys() == open_ids
         unplaced = {each for each, step in steps.items() if step.taker_id is None}
         due = {
@@ -153,9 +159,9 @@ def test_a6_takers_get_about_equally_many_and_calls_are_never_too_large(
     number: int, number_of_takers: int
 ) -> None:
     takers = [Taker(UUID(int=each)) for each in range(number_of_takers)]
-    customers = [Customer(UUID(int=1000 + each)) for each in range(number)]
+    customers = [Movable(UUID(int=1000 + each)) for each in range(number)]
 
-    steps = plan_customers(customers, takers, WECOM, AT)
+    steps = plan_moves(customers, takers, WECOM, AT)
 
     due = {each: step.taker_id for each, step in steps.items() if step.taker_id is not None}
     shares = [list(due.values()).count(taker.id) for taker in takers]
@@ -167,13 +173,13 @@ def test_a6_takers_get_about_equally_many_and_calls_are_never_too_large(
 
 def test_a6_a_refused_taker_is_not_asked_again_and_without_another_somebody_has_to_decide() -> None:
     one, other = Taker(UUID(int=1)), Taker(UUID(int=2))
-    asked = Customer(UUID(int=9), moved_at=(AT,))
+    asked = Movable(UUID(int=9), moved_at=(AT,))
     refused = learn(asked, one.id, Outcome.REFUSED, WECOM, AT)
     later = AT + WECOM.delay
 
-    with_other = plan_customers([refused], [one, other], WECOM, AT)[refused.id]
-    alone = plan_customers([refused], [one], WECOM, AT)[refused.id]
-    full = plan_customers([refused], [Taker(other.id, room=0)], WECOM, AT)[refused.id]
+    with_other = plan_moves([refused], [one, other], WECOM, AT)[refused.id]
+    alone = plan_moves([refused], [one], WECOM, AT)[refused.id]
+    full = plan_moves([refused], [Taker(other.id, room=0)], WECOM, AT)[refused.id]
 
     assert (with_other.taker_id, with_other.due_at) == (other.id, later)
     assert with_other.limit is PolicyFact.TRANSFER_DELAY_HOURS
@@ -181,12 +187,71 @@ def test_a6_a_refused_taker_is_not_asked_again_and_without_another_somebody_has_
 
 
 def test_a6_a_move_that_the_platform_calls_too_often_waits_out_the_whole_window() -> None:
-    customer = learn(Customer(UUID(int=9)), UUID(int=1), Outcome.TOO_OFTEN, WECOM, AT)
+    customer = learn(Movable(UUID(int=9)), UUID(int=1), Outcome.TOO_OFTEN, WECOM, AT)
 
-    step = plan_customers([customer], [Taker(UUID(int=2))], WECOM, AT)[customer.id]
+    step = plan_moves([customer], [Taker(UUID(int=2))], WECOM, AT)[customer.id]
 
     assert step.due_at == AT + timedelta(days=90)
     assert step.limit is PolicyFact.TRANSFERS_PER_CUSTOMER
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.integers(0, 100).map(lambda number: AT + timedelta(hours=number)), max_size=25),
+    st.lists(st.integers(-24, 100).map(lambda number: AT + timedelta(hours=number)), max_size=25),
+    st.integers(1, 5),
+)
+def test_a6_no_day_takes_more_communities_than_it_may_and_none_is_earlier_than_its_own_limit(
+    due_at: list[datetime], planned_at: list[datetime], per_day: int
+) -> None:
+    limits = replace(COMMUNITIES, per_day=per_day)
+    steps = {UUID(int=number): Step(UUID(int=99), each, None) for number, each in enumerate(due_at)}
+    kept: list[datetime] = []
+    for each in sorted(planned_at):
+        if sum(other > each - DAY for other in kept) < per_day:
+            kept.append(each)
+
+    spread = within_a_day(steps, kept, limits)
+
+    times = [*kept, *(step.due_at for step in spread.values() if step.due_at is not None)]
+    assert spread.keys() == steps.keys()
+    for end in times:
+        assert sum(end - DAY < each <= end for each in times) <= per_day
+    for group_id, step in spread.items():
+        before = steps[group_id].due_at
+        assert step.due_at is not None
+        assert before is not None
+        assert step.due_at >= before
+        is_put_off = step.limit is PolicyFact.COMMUNITIES_PER_DAY
+        assert is_put_off == (step.due_at > before)
+
+
+def test_a6_three_hundred_communities_go_a_day_and_a_hundred_in_a_call() -> None:
+    groups = [Movable(UUID(int=1000 + each)) for each in range(301)]
+    takers = [Taker(UUID(int=1)), Taker(UUID(int=2))]
+
+    steps = within_a_day(plan_moves(groups, takers, COMMUNITIES, AT), [], COMMUNITIES)
+
+    later = [step for step in steps.values() if step.due_at != AT]
+    today = {
+        each: step.taker_id
+        for each, step in steps.items()
+        if step.due_at == AT and step.taker_id is not None
+    }
+    assert [(step.due_at, step.limit) for step in later] == [
+        (AT + DAY, PolicyFact.COMMUNITIES_PER_DAY)
+    ]
+    assert len(calls_of(today, COMMUNITIES)) == 4
+    assert (COMMUNITIES.moves, COMMUNITIES.window) == (2, timedelta(days=90))
+
+
+def test_a6_a_day_that_takes_none_leaves_every_community_to_a_decision() -> None:
+    none = replace(COMMUNITIES, per_day=0)
+    steps = plan_moves([Movable(UUID(int=9))], [Taker(UUID(int=1))], none, AT)
+
+    spread = within_a_day(steps, [], none)
+
+    assert spread[UUID(int=9)].due_at is None
 
 
 def test_a6_without_a_row_that_says_the_limit_nothing_is_planned() -> None:
@@ -201,7 +266,7 @@ def test_a6_without_a_row_that_says_the_limit_nothing_is_planned() -> None:
 def test_a6_limits_that_allow_nothing_plan_nothing() -> None:
     never = Limits(100, 0, timedelta(days=90), timedelta(hours=24))
 
-    step = plan_customers([Customer(UUID(int=9))], [Taker(UUID(int=2))], never, AT)
+    step = plan_moves([Movable(UUID(int=9))], [Taker(UUID(int=2))], never, AT)
 
     assert step[UUID(int=9)].due_at is None
 

@@ -5,11 +5,9 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import text
-
 from shared.access import Role
 from shared.clock import now
-from shared.database import Sessions, brand_session
+from shared.database import Sessions
 from shared.events.account import (
     AccountHandedOver,
     AccountRetired,
@@ -26,6 +24,7 @@ from tests.account_svc.leaving import (
     counts,
     finish_drafts,
     finish_leads,
+    make_due,
     make_member,
     open_handover,
     platform_of,
@@ -49,12 +48,6 @@ async def state_ownership(api: Api, account: Json, ownership: str) -> Json:
         f"/accounts/{account['id']}/state-ownership",
         {"ownership": ownership, "reference": "合同第7条"},
     )
-
-
-async def make_due(api: Api, sessions: Sessions) -> None:
-    """As if the wait were over."""
-    async with brand_session(sessions, api.brand_id) as session:
-        await session.execute(text("update handover_item set due_at = now() where due_at > now()"))
 
 
 async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(

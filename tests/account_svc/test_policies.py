@@ -187,6 +187,14 @@ def test_a8_every_shipped_row_has_a_source_and_holds_alone() -> None:
         Platform.DOUYIN,
         Platform.XIAOHONGSHU,
         Platform.KUAISHOU,
+        Platform.WECOM,
+    }
+    of_wecom = {row.fact for row in rows if row.platform is Platform.WECOM and row.is_second_hand}
+    assert of_wecom == {
+        PolicyFact.COMMUNITIES_PER_CALL,
+        PolicyFact.COMMUNITIES_PER_DAY,
+        PolicyFact.TRANSFERS_PER_COMMUNITY,
+        PolicyFact.COMMUNITY_WINDOW_DAYS,
     }
 
 

@@ -1,17 +1,19 @@
 """A leaver's handover as content_svc hears and tells it, against the sandbox's WeCom."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from content_svc.use_cases.customers import WORK
 from shared.events.account import (
     AccountRegistered,
+    CommunitiesAssigned,
     CustomersAssigned,
     HandoverCancelled,
     HandoverOpened,
     Platform,
 )
-from shared.events.content import CustomersAnswered, CustomersListed
+from shared.events.content import CommunitiesAnswered, CustomersAnswered, CustomersListed
 from shared.ids import uuid7
 from tests.content_svc.making import Brand, make_account
 from tests.content_svc.sandbox import CORP_ID, Sandbox, Worker, authorize_wecom
@@ -68,6 +70,31 @@ class Leaving:
             )
         )
 
+    async def communities(self) -> list[UUID]:
+        return [each.community_id for event in await self.listed() for each in event.communities]
+
+    async def assign_communities(self, taker: AccountRegistered, communities: list[UUID]) -> None:
+        assert taker.staff_id is not None
+        await self.brand.tell(
+            CommunitiesAssigned(
+                handover_id=self.handover_id,
+                call_id=uuid7(),
+                account_id=self.leaver.account_id,
+                taker_id=taker.staff_id,
+                taker_account_id=taker.account_id,
+                community_ids=communities,
+            )
+        )
+
+    async def community_outcomes(self) -> list[tuple[UUID, str, str | None]]:
+        told = await self.brand.events("kos.customers")
+        return [
+            (result.community_id, result.outcome, result.reason)
+            for event in told
+            if isinstance(event, CommunitiesAnswered)
+            for result in event.results
+        ]
+
     async def cancel(self) -> None:
         assert self.leaver.staff_id is not None
         await self.brand.tell(
@@ -112,10 +139,21 @@ async def follows(sandbox: Sandbox, member: AccountRegistered) -> set[str]:
     return set(found.get("external_userid", []))
 
 
-async def make_leaving(brand: Brand, sandbox: Sandbox, worker: Worker) -> Leaving:
+async def groups_of(sandbox: Sandbox, member: AccountRegistered) -> set[str]:
+    """Whose groups they are, as the platform says."""
+    token = await sandbox.get("/cgi-bin/gettoken", corpid=CORP_ID, corpsecret="wecom")
+    found = await sandbox.post(
+        f"/cgi-bin/externalcontact/groupchat/list?access_token={token['access_token']}",
+        {"owner_filter": {"userid_list": [member.handle]}, "limit": 1000},
+    )
+    return {each["chat_id"] for each in found["group_chat_list"]}
+
+
+async def make_leaving(brand: Brand, sandbox: Sandbox, worker: Worker, **corp: Any) -> Leaving:
     """A leaver with 120 customers and two takers with the same number of their own."""
     await sandbox.client.put(
-        f"/sandbox/apps/wecom/{CORP_ID}", json={"secret": "wecom", "customers_per_member": 120}
+        f"/sandbox/apps/wecom/{CORP_ID}",
+        json={"secret": "wecom", "customers_per_member": 120} | corp,
     )
     members = [await make_account(brand, Platform.WECOM) for _ in range(3)]
     await authorize_wecom(brand, sandbox, members)

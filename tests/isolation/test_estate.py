@@ -126,6 +126,7 @@ async def test_a6_accounts_customers_leads_and_contacts_of_a_leaver_go_to_the_ta
         "ACCOUNT": ("DONE", 3),
         "DRAFTS": ("DONE", waiting),
         "CUSTOMER": ("DONE", 3),
+        "COMMUNITY": ("DONE", 1),
         "LEADS": ("DONE", 0),
         "CONTACTS": ("DONE", 1),
     }

@@ -270,6 +270,39 @@ def test_transfer_takes_a_day_and_at_most_two_in_ninety_days(sandbox: httpx.Clie
     assert customer in corp.get("list", userid="chen")["external_userid"]
 
 
+def test_groups_have_another_owner_at_once_and_at_most_twice_in_ninety_days(
+    sandbox: httpx.Client,
+) -> None:
+    corp = Corp(sandbox, groups_per_member=301, token_seconds=400 * 86_400)
+
+    def groups(userid: str, cursor: str = "") -> list[str]:
+        body = {"owner_filter": {"userid_list": [userid]}, "limit": 200, "cursor": cursor}
+        page = corp.post("groupchat/list", body)
+        found = [row["chat_id"] for row in page["group_chat_list"]]
+        return found + groups(userid, page["next_cursor"]) if page["next_cursor"] else found
+
+    def give(chats: list[str], taker: str) -> list[int]:
+        answer = corp.post("groupchat/onjob_transfer", {"chat_id_list": chats, "new_owner": taker})
+        return [row["errcode"] for row in answer["failed_chat_list"]]
+
+    chats = groups("chen")
+    (chat, *others) = chats
+    assert len(chats) == 301
+    assert corp.post("groupchat/get", {"chat_id": chat})["group_chat"]["owner"] == "chen"
+    assert give([chat, "wr-none"], "wu") == [90501]
+    assert give([chat], "wu") == [90504]
+    assert chat in groups("wu")
+    for start in range(0, 299, 100):
+        assert give(others[start : start + 100][: 299 - start], "wu") == []
+    assert give([others[299]], "wu") == [45009]  # 300 of one owner a day
+    corp.advance(86_400)
+    assert give([others[299]], "wu") == []
+    assert give([chat], "chen") == []
+    assert give([chat], "wu") == [45009]  # twice in 90 days
+    over = corp.post("groupchat/onjob_transfer", {"chat_id_list": chats, "new_owner": "wu"})
+    assert over["errcode"] == 40058
+
+
 def test_a_lead_from_a_channel_code_is_in_the_directory_with_its_state(
     sandbox: httpx.Client,
 ) -> None:

@@ -1,30 +1,33 @@
 """The estate of somebody who leaves: pure rules of who takes what, when, and within which limit."""
 
 from account_svc.estate.accounts import Fate, fate_of
-from account_svc.estate.customers import (
-    Customer,
+from account_svc.estate.limits import community_limits_at, limits_at
+from account_svc.estate.moves import (
     Limits,
+    Movable,
     Outcome,
     Step,
     Taker,
     calls_of,
     earliest_move,
     learn,
-    plan_customers,
+    plan_moves,
+    within_a_day,
 )
-from account_svc.estate.limits import limits_at
 
 __all__ = [
-    "Customer",
     "Fate",
     "Limits",
+    "Movable",
     "Outcome",
     "Step",
     "Taker",
     "calls_of",
+    "community_limits_at",
     "earliest_move",
     "fate_of",
     "learn",
     "limits_at",
-    "plan_customers",
+    "plan_moves",
+    "within_a_day",
 ]

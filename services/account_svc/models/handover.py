@@ -22,6 +22,8 @@ class ItemKind(StrEnum):
     ACCOUNT = "account"
     CUSTOMER = "customer"
     """Of a WeCom account of the person."""
+    COMMUNITY = "community"
+    """A group of customers that a WeCom account of the person owns."""
     LEADS = "leads"
     """All open ones that the person owns: lead_svc gives them to the takers."""
     CONTACTS = "contacts"
@@ -45,6 +47,8 @@ class ItemStatus(StrEnum):
     """It stays where it is."""
 
 
+MOVED = (ItemKind.CUSTOMER, ItemKind.COMMUNITY)
+"""What the platform moves from one member to another."""
 OVER = frozenset({ItemStatus.DONE, ItemStatus.GONE, ItemStatus.CANCELLED})
 """Nothing is left to do about the item."""
 Takers = Annotated[list[StaffId], Field(min_length=1, max_length=50)]
@@ -70,7 +74,7 @@ class Handover(OfBrand, Aggregate, Base):
     full_taker_ids: Mapped[list[UUID]]
     """Who can have no more customers, as the platform said."""
     awaited_ids: Mapped[list[UUID]]
-    """Accounts whose customers have not been listed yet."""
+    """Accounts whose customers and communities have not been listed yet."""
     starts_at: Mapped[datetime]
     """No step is taken earlier."""
     opened_by: Mapped[str]
@@ -107,7 +111,7 @@ class HandoverItem(OfBrand, Base):
     handover_id: Mapped[UUID]
     kind: Mapped[ItemKind]
     account_id: Mapped[UUID | None]
-    """The account itself, or the one whose customer it is."""
+    """The account itself, or the one whose customer, community or drafts it is."""
     things: Mapped[int]
     """How many there are of it; of leads and contacts, what was given to others; of drafts, drafts
     and queued posts."""
@@ -121,7 +125,7 @@ class HandoverItem(OfBrand, Base):
     """What the last attempt was refused with."""
     attempts: Mapped[int]
     moved_at: Mapped[list[datetime]]
-    """When the platform accepted moves of the customer, these and earlier ones."""
+    """When the platform accepted moves of the customer or community, these and earlier ones."""
     not_to: Mapped[list[UUID]]
     """Takers who were refused."""
     changed_at: Mapped[datetime]

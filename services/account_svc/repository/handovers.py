@@ -1,7 +1,7 @@
 """SQL of handovers and of what is in them."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from account_svc.models import (
     ItemStatus,
     Staff,
 )
-from account_svc.models.handover import OVER
+from account_svc.models.handover import MOVED, OVER
 from account_svc.repository.org import subtree_ids
 from account_svc.repository.reading import SUBTREES, Conditions
 from shared.access import Extent
@@ -156,11 +156,48 @@ async def planned_for(
     return (await session.scalars(statement)).all()
 
 
-async def due_customers(
-    session: AsyncSession, handover: Handover, at: datetime, size: int
+async def given_at(
+    session: AsyncSession, handover: Handover, account_id: UUID, *, at: datetime
+) -> list[datetime]:
+    """When communities of this account were given to others in the last day, in this handover or
+    an earlier one. What was asked for and is not answered counts as given now."""
+    rows = await session.execute(
+        select(HandoverItem.status, HandoverItem.moved_at).where(
+            HandoverItem.brand_id == handover.brand_id,
+            HandoverItem.handover_id.in_(
+                select(Handover.id).where(
+                    Handover.brand_id == handover.brand_id, Handover.staff_id == handover.staff_id
+                )
+            ),
+            HandoverItem.account_id == account_id,
+            HandoverItem.kind == ItemKind.COMMUNITY,
+            HandoverItem.status.in_((ItemStatus.ASKED, ItemStatus.DONE)),
+        )
+    )
+    times = [at if status is ItemStatus.ASKED else moved_at[-1] for status, moved_at in rows]
+    return [each for each in times if each > at - timedelta(days=1)]
+
+
+async def to_be_given_at(
+    session: AsyncSession, handover: Handover, account_id: UUID, *, but: Collection[UUID]
+) -> list[datetime]:
+    """When communities of this account are planned to be given to others."""
+    statement = select(HandoverItem.due_at).where(
+        HandoverItem.brand_id == handover.brand_id,
+        HandoverItem.handover_id == handover.id,
+        HandoverItem.account_id == account_id,
+        HandoverItem.kind == ItemKind.COMMUNITY,
+        HandoverItem.status == ItemStatus.PLANNED,
+        HandoverItem.id.not_in(but),
+    )
+    return [each for each in await session.scalars(statement) if each is not None]
+
+
+async def due_moves(
+    session: AsyncSession, handover: Handover, kind: ItemKind, at: datetime, size: int
 ) -> Sequence[HandoverItem]:
     statement = _items(handover).where(
-        HandoverItem.kind == ItemKind.CUSTOMER,
+        HandoverItem.kind == kind,
         HandoverItem.status == ItemStatus.PLANNED,
         HandoverItem.due_at <= at,
     )
@@ -177,14 +214,14 @@ async def open_accounts(session: AsyncSession, handover: Handover) -> Sequence[H
     return (await session.scalars(statement.order_by(HandoverItem.id))).all()
 
 
-async def accounts_with_customers(session: AsyncSession, handover: Handover) -> set[UUID]:
-    """Accounts whose customers are not all with others yet."""
+async def accounts_with_moves(session: AsyncSession, handover: Handover) -> set[UUID]:
+    """Accounts whose customers and communities are not all with others yet."""
     rows = await session.scalars(
         select(HandoverItem.account_id)
         .where(
             HandoverItem.brand_id == handover.brand_id,
             HandoverItem.handover_id == handover.id,
-            HandoverItem.kind == ItemKind.CUSTOMER,
+            HandoverItem.kind.in_(MOVED),
             HandoverItem.status.not_in(OVER),
         )
         .distinct()
@@ -210,12 +247,12 @@ async def has_open_items(session: AsyncSession, handover: Handover) -> bool:
 
 
 async def next_due(session: AsyncSession, handover: Handover) -> datetime | None:
-    """When the next customer is to be moved."""
+    """When the next customer or community is to be moved."""
     found: datetime | None = await session.scalar(
         select(func.min(HandoverItem.due_at)).where(
             HandoverItem.brand_id == handover.brand_id,
             HandoverItem.handover_id == handover.id,
-            HandoverItem.kind == ItemKind.CUSTOMER,
+            HandoverItem.kind.in_(MOVED),
             HandoverItem.status == ItemStatus.PLANNED,
         )
     )

@@ -26,7 +26,7 @@ class HandoverOut(BaseModel):
     status: HandoverStatus
     taker_ids: list[StaffId]
     awaited_ids: list[AccountId]
-    """Accounts whose customers have not been listed yet."""
+    """Accounts whose customers and communities have not been listed yet."""
     starts_at: datetime
     opened_by: str
     opened_at: datetime

@@ -1,19 +1,22 @@
 """Who takes what of a handover, and when, within the limits that hold now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.estate import (
-    Customer,
     Fate,
     Limits,
+    Movable,
+    Step,
     Taker,
+    community_limits_at,
     fate_of,
     limits_at,
-    plan_customers,
+    plan_moves,
+    within_a_day,
 )
 from account_svc.estate.accounts import PERSONAL
 from account_svc.models import (
@@ -30,7 +33,7 @@ from shared.ids import uuid7
 
 
 def account_of(item: HandoverItem) -> UUID:
-    """Accounts and customers have one."""
+    """Accounts, and what is of one, have it."""
     assert item.account_id is not None
     return item.account_id
 
@@ -92,18 +95,25 @@ async def choose_account_takers(
 
 
 async def plan(session: AsyncSession, handover: Handover, items: Sequence[HandoverItem]) -> None:
-    """The next step of each of these customers, within the limits that hold now."""
+    """The next step of each of these customers and communities, within the limits that hold now."""
     if not items:
         return
     at = max(now(), handover.starts_at)
     limits = await limits_of(session, handover.brand_id, at)
     with_account = await repository.wecom_accounts(session, handover.brand_id, handover.taker_ids)
-    takers = [
-        Taker(each, room=0 if each in handover.full_taker_ids else None)
-        for each in handover.taker_ids
-        if each in with_account
-    ]
-    steps = plan_customers(map(customer_of, items), takers, limits, at)
+    able = [each for each in handover.taker_ids if each in with_account]
+    rooms = {
+        ItemKind.CUSTOMER: [
+            Taker(each, room=0 if each in handover.full_taker_ids else None) for each in able
+        ],
+        ItemKind.COMMUNITY: [Taker(each) for each in able],
+    }
+    steps: dict[UUID, Step] = {}
+    for kind, takers in rooms.items():
+        some = [item for item in items if item.kind is kind]
+        steps |= plan_moves(map(movable_of, some), takers, limits[kind], at)
+    days = limits[ItemKind.COMMUNITY]
+    steps |= await _within_days(session, handover, items, steps, days, with_planned=True)
     for item in items:
         step = steps[item.id]
         item.taker_id, item.due_at, item.waits_for = step.taker_id, step.due_at, step.limit
@@ -112,9 +122,51 @@ async def plan(session: AsyncSession, handover: Handover, items: Sequence[Handov
         item.changed_at = now()
 
 
-def customer_of(item: HandoverItem) -> Customer:
-    return Customer(item.id, tuple(item.moved_at), frozenset(item.not_to))
+async def put_off(
+    session: AsyncSession,
+    handover: Handover,
+    items: Sequence[HandoverItem],
+    limits: Limits,
+    at: datetime,
+) -> None:
+    """Leave as much for later as is more than an account may give away today: what was planned for
+    days on which nobody took a step is due at once."""
+    due = {item.id: Step(item.taker_id, at, item.waits_for) for item in items}
+    steps = await _within_days(session, handover, items, due, limits, with_planned=False)
+    for item in items:
+        item.due_at, item.waits_for = steps[item.id].due_at, steps[item.id].limit
 
 
-async def limits_of(session: AsyncSession, brand_id: UUID, at: datetime) -> Limits:
-    return limits_at(await policies.load_policies(session, brand_id), at)
+async def _within_days(
+    session: AsyncSession,
+    handover: Handover,
+    items: Sequence[HandoverItem],
+    steps: Mapping[UUID, Step],
+    limits: Limits,
+    *,
+    with_planned: bool,
+) -> dict[UUID, Step]:
+    """The communities' steps, none more than one account gives away in a day."""
+    found: dict[UUID, Step] = {}
+    by_giver: dict[UUID, list[UUID]] = {}
+    for item in items:
+        if item.kind is ItemKind.COMMUNITY:
+            by_giver.setdefault(account_of(item), []).append(item.id)
+    for giver_id, ids in by_giver.items():
+        given_at = await repository.given_at(session, handover, giver_id, at=now())
+        if with_planned:
+            given_at += await repository.to_be_given_at(session, handover, giver_id, but=ids)
+        found |= within_a_day({each: steps[each] for each in ids}, given_at, limits)
+    return found
+
+
+def movable_of(item: HandoverItem) -> Movable:
+    return Movable(item.id, tuple(item.moved_at), frozenset(item.not_to))
+
+
+async def limits_of(session: AsyncSession, brand_id: UUID, at: datetime) -> dict[ItemKind, Limits]:
+    rows = await policies.load_policies(session, brand_id)
+    return {
+        ItemKind.CUSTOMER: limits_at(rows, at),
+        ItemKind.COMMUNITY: community_limits_at(rows, at),
+    }

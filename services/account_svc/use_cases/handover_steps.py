@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,16 +21,25 @@ from account_svc.estate import (
 from account_svc.models import (
     Account,
     Handover,
+    ItemKind,
     ItemStatus,
 )
+from account_svc.models.handover import MOVED
 from account_svc.repository import handovers as repository
 from account_svc.use_cases import accounts as account_steps
-from account_svc.use_cases.handover_plan import account_of, choose_account_takers, limits_of, plan
-from shared import audit, outbox
+from account_svc.use_cases.handover_plan import (
+    account_of,
+    choose_account_takers,
+    limits_of,
+    plan,
+    put_off,
+)
+from shared import audit, outbox, timers
 from shared.access import Principal, Role
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events.account import (
+    CommunitiesAssigned,
     CustomersAssigned,
     DraftsAssigned,
     HandoverFinished,
@@ -40,7 +50,7 @@ from shared.timers import Due, TimerHandler
 
 STEP = "handover.step"
 _AT_ONCE = 1_000
-"""Customers whose moves are asked for in one transaction."""
+"""How many moves of a kind are asked for in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,8 @@ class Mover:
             at = now()
             if handover.starts_at > at:
                 return handover.starts_at
-            await _ask_for_moves(session, handover, at)
+            for kind in MOVED:
+                await _ask_for_moves(session, handover, kind, at)
             await _move_accounts(session, handover, at)
             await session.flush()  # what follows counts and sorts what has just changed
             if not await repository.has_open_items(session, handover):
@@ -77,12 +88,24 @@ def handover_timers(sessions: Sessions, audit_key: bytes) -> dict[str, TimerHand
     return {STEP: Mover(sessions, audit_key).step}
 
 
-async def _ask_for_moves(session: AsyncSession, handover: Handover, at: datetime) -> None:
-    """Tell which customers are to be with whom from now on, in calls that the platform takes."""
-    items = await repository.due_customers(session, handover, at, _AT_ONCE)
+async def wake(session: AsyncSession, handover: Handover) -> None:
+    """Look soon whether a step can be taken."""
+    if handover.status is HandoverStatus.RUNNING:
+        at = max(handover.starts_at, now())
+        await timers.schedule(session, handover.brand_id, STEP, handover.id, at)
+
+
+async def _ask_for_moves(
+    session: AsyncSession, handover: Handover, kind: ItemKind, at: datetime
+) -> None:
+    """Tell which customers or communities are to be with whom from now on, in calls that the
+    platform takes."""
+    items = await repository.due_moves(session, handover, kind, at, _AT_ONCE)
     if not items:
         return
-    limits = await limits_of(session, handover.brand_id, at)
+    limits = (await limits_of(session, handover.brand_id, at))[kind]
+    if kind is ItemKind.COMMUNITY:
+        await put_off(session, handover, items, limits, at)
     takers = await repository.wecom_accounts(session, handover.brand_id, handover.taker_ids)
     lost = [item for item in items if item.taker_id not in takers]
     await plan(session, handover, lost)
@@ -92,23 +115,22 @@ async def _ask_for_moves(session: AsyncSession, handover: Handover, at: datetime
         if item.taker_id is not None and item.due_at is not None and item.due_at <= at:
             by_giver.setdefault(account_of(item), {})[item.id] = item.taker_id
     for giver_id, due in by_giver.items():
-        for taker_id, customer_ids in calls_of(due, limits):
-            for customer_id in customer_ids:
-                item = asked[customer_id]
+        for taker_id, ids in calls_of(due, limits):
+            for each in ids:
+                item = asked[each]
                 item.status, item.changed_at = ItemStatus.ASKED, at
                 item.attempts += 1
-            outbox.add(
-                session,
-                handover,
-                CustomersAssigned(
-                    handover_id=handover.id,
-                    call_id=uuid7(),
-                    account_id=giver_id,
-                    taker_id=taker_id,
-                    taker_account_id=takers[taker_id],
-                    customer_ids=customer_ids,
-                ),
-            )
+            call: dict[str, Any] = {
+                "handover_id": handover.id,
+                "call_id": uuid7(),
+                "account_id": giver_id,
+                "taker_id": taker_id,
+                "taker_account_id": takers[taker_id],
+            }
+            if kind is ItemKind.CUSTOMER:
+                outbox.add(session, handover, CustomersAssigned(**call, customer_ids=ids))
+            else:
+                outbox.add(session, handover, CommunitiesAssigned(**call, community_ids=ids))
 
 
 async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime) -> None:
@@ -119,7 +141,7 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
             session, handover.brand_id, [item.account_id for item in items if item.account_id]
         )
     }
-    waiting = await repository.accounts_with_customers(session, handover)
+    waiting = await repository.accounts_with_moves(session, handover)
     as_brand = Principal(
         handover.brand_id, typed("handover", handover.id), frozenset({Role.BRAND_ADMIN})
     )

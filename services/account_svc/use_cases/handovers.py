@@ -1,7 +1,7 @@
 """What somebody leaves behind goes to others: planned, asked for step by step, planned anew."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,11 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from account_svc.errors import (
     HandoverOpenAlready,
     UnknownStaff,
-)
-from account_svc.estate import (
-    Limits,
-    Outcome,
-    learn,
 )
 from account_svc.models import (
     Account,
@@ -24,19 +19,18 @@ from account_svc.models import (
     ItemStatus,
     Staff,
 )
+from account_svc.models.handover import MOVED
 from account_svc.repository import accounts, staff
 from account_svc.repository import handovers as repository
 from account_svc.repository.constraints import refusing
 from account_svc.use_cases.handover_plan import (
     account_item,
-    account_of,
     choose_account_takers,
-    customer_of,
     drafts_item,
     limits_of,
     plan,
 )
-from account_svc.use_cases.handover_steps import STEP
+from account_svc.use_cases.handover_steps import STEP, wake
 from shared import audit, outbox, timers
 from shared.access import Principal
 from shared.clock import now
@@ -48,11 +42,8 @@ from shared.events.account import (
     Ownership,
     Platform,
 )
-from shared.events.content import CustomerResult
 from shared.ids import typed, uuid7
 
-_ATTEMPTS = 5
-_FIRST_RETRY = timedelta(minutes=2)
 _STOPPED = (
     ItemStatus.PLANNED,
     ItemStatus.NEEDS_TAKER,
@@ -147,7 +138,7 @@ async def change_takers(
     for item in items:
         if item.kind is ItemKind.DRAFTS and item.account_id in takers:
             item.taker_id = takers[item.account_id]
-    await plan(session, handover, [item for item in items if item.kind is ItemKind.CUSTOMER])
+    await plan(session, handover, [item for item in items if item.kind in MOVED])
     await wake(session, handover)
     _note(session, principal, "handover.change_takers", handover, leaver)
     return handover
@@ -199,166 +190,6 @@ async def state_ownership(
         if handover is not None:
             await wake(session, handover)
     return account
-
-
-async def add_customers(
-    session: AsyncSession,
-    brand_id: UUID,
-    handover_id: UUID,
-    *,
-    account_id: UUID,
-    customers: Sequence[tuple[UUID, list[datetime]]],
-    is_last: bool,
-) -> None:
-    """Customers of the person's account, each with the moves of theirs that are known."""
-    handover = await repository.find_for_update(session, brand_id, handover_id)
-    if handover is None or account_id not in handover.awaited_ids:
-        return
-    at = now()
-    items = [
-        HandoverItem(
-            id=customer_id,
-            brand_id=brand_id,
-            handover_id=handover.id,
-            kind=ItemKind.CUSTOMER,
-            account_id=account_id,
-            status=ItemStatus.PLANNED,
-            things=1,
-            attempts=0,
-            moved_at=moved_at,
-            not_to=[],
-            changed_at=at,
-        )
-        for customer_id, moved_at in customers
-    ]
-    session.add_all(items)
-    await plan(session, handover, items)
-    if is_last:
-        handover.awaited_ids = [each for each in handover.awaited_ids if each != account_id]
-        if not handover.awaited_ids and handover.status is HandoverStatus.GATHERING:
-            handover.status = HandoverStatus.PLANNED
-
-
-async def take_results(
-    session: AsyncSession, brand_id: UUID, handover_id: UUID, results: Sequence[CustomerResult]
-) -> None:
-    """What came of asking for moves: refusals are planned anew, with another taker or later."""
-    handover = await repository.find_for_update(session, brand_id, handover_id)
-    if handover is None:
-        return
-    by_id = {result.customer_id: result for result in results}
-    items = [
-        item
-        for item in await repository.items_by_id(session, handover, list(by_id))
-        if item.status in (ItemStatus.ASKED, ItemStatus.MOVING)  # others are told again
-    ]
-    if handover.finished_at is not None:
-        for item in items:
-            _take_last(item, by_id[item.id])
-        return
-    limits = await limits_of(session, brand_id, now())
-    anew: list[HandoverItem] = []
-    for item in items:
-        result = by_id[item.id]
-        if item.taker_id is None:
-            continue
-        if _take(item, item.taker_id, Outcome(result.outcome), result, limits):
-            anew.append(item)
-        full = result.outcome == Outcome.TAKER_FULL
-        if full and item.taker_id not in handover.full_taker_ids:
-            handover.full_taker_ids = [*handover.full_taker_ids, item.taker_id]
-            anew += await repository.planned_for(session, handover, item.taker_id)
-    await plan(session, handover, anew)
-    await wake(session, handover)
-
-
-def _take(
-    item: HandoverItem, taker_id: UUID, outcome: Outcome, result: CustomerResult, limits: Limits
-) -> bool:
-    """Note the outcome; whether the item has to be planned anew."""
-    item.changed_at = now()
-    known = learn(customer_of(item), taker_id, outcome, limits, result.at)
-    item.moved_at, item.not_to = list(known.moved_at), sorted(known.not_to)
-    done = {
-        Outcome.ACCEPTED: ItemStatus.MOVING,
-        Outcome.MOVED: ItemStatus.DONE,
-        Outcome.GONE: ItemStatus.GONE,
-    }
-    if outcome in done:
-        item.status, item.due_at, item.waits_for = done[outcome], None, None
-        return False
-    item.refusal = result.reason or outcome
-    if outcome is Outcome.FAILED:
-        item.status = ItemStatus.PLANNED if item.attempts < _ATTEMPTS else ItemStatus.FAILED
-        item.due_at = item.changed_at + _FIRST_RETRY * 2**item.attempts
-        return False
-    item.status = ItemStatus.PLANNED
-    return True
-
-
-def _take_last(item: HandoverItem, result: CustomerResult) -> None:
-    """Note the outcome in a handover that was cancelled: nothing is tried again."""
-    item.changed_at = now()
-    outcome = Outcome(result.outcome)
-    last = {
-        Outcome.ACCEPTED: ItemStatus.MOVING,
-        Outcome.MOVED: ItemStatus.DONE,
-        Outcome.GONE: ItemStatus.GONE,
-    }
-    item.status = last.get(outcome, ItemStatus.CANCELLED)
-    if outcome is Outcome.ACCEPTED:
-        item.moved_at = [*item.moved_at, result.at]
-    if outcome not in (*last, Outcome.CANCELLED):
-        item.refusal = result.reason or outcome
-
-
-async def take_leads(
-    session: AsyncSession,
-    brand_id: UUID,
-    handover_id: UUID,
-    *,
-    leads: int,
-    contacts: int,
-    status: ItemStatus = ItemStatus.DONE,
-) -> None:
-    """lead_svc says that it hands no more leads and contacts of the person to others than these:
-    all, or as many as there were before the handover was cancelled."""
-    handover = await repository.find_for_update(session, brand_id, handover_id)
-    if handover is None:
-        return
-    given = {ItemKind.LEADS: leads, ItemKind.CONTACTS: contacts}
-    for item in await repository.items_with(session, handover, (ItemStatus.ASKED,)):
-        if item.kind in given:
-            item.status, item.things, item.changed_at = status, given[item.kind], now()
-    await wake(session, handover)
-
-
-async def take_drafts(
-    session: AsyncSession,
-    brand_id: UUID,
-    handover_id: UUID,
-    things: Mapping[UUID, int],
-    *,
-    is_done: bool,
-) -> None:
-    """content_svc says how many drafts and queued posts wait on accounts, or went with one."""
-    handover = await repository.find_for_update(session, brand_id, handover_id)
-    if handover is None:
-        return
-    for item in await repository.drafts_of(session, handover, list(things)):
-        if is_done and item.status is not ItemStatus.ASKED:
-            continue
-        item.things, item.changed_at = things[account_of(item)], now()
-        if is_done:
-            item.status = ItemStatus.DONE
-    await wake(session, handover)
-
-
-async def wake(session: AsyncSession, handover: Handover) -> None:
-    """Look soon whether a step can be taken."""
-    if handover.status is HandoverStatus.RUNNING:
-        at = max(handover.starts_at, now())
-        await timers.schedule(session, handover.brand_id, STEP, handover.id, at)
 
 
 def _asked_of_leads(handover: Handover, at: datetime) -> list[HandoverItem]:

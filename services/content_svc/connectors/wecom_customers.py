@@ -1,8 +1,7 @@
 """WeCom: whose customers there are, and moving them from one member to another in service.
 
 Source of the format: developer.work.weixin.qq.com (externalcontact/list, transfer_customer,
-transfer_result). Calls take no idempotency key: after a lost answer `transfer_result` says which
-customers the platform took.
+transfer_result). After a lost answer `transfer_result` says which customers the platform took.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from content_svc.connectors import Rejected, TryLater
 from content_svc.connectors.wecom import Wecom
+from content_svc.connectors.wecom_moves import Answer, Result, Whose
 
 NO_CUSTOMERS = "platform_84061"
 _OUTCOMES = {
@@ -27,28 +27,10 @@ _STATUSES = {1: "moved", 2: "waiting", 3: "refused", 4: "taker_full", 5: "failed
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
-    brand_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    outcome: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    outcome: str
-    """`waiting`, or how it ended."""
-    takes_effect_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class WecomCustomers:
     wecom: Wecom
 
-    async def list_customers(self, brand_id: UUID, userid: str) -> list[str]:
+    async def list_of(self, brand_id: UUID, userid: str) -> list[str]:
         try:
             answer = await self.wecom.ask(Whose(brand_id), "list", None, userid=userid)
         except Rejected as refusal:
@@ -61,7 +43,7 @@ class WecomCustomers:
         return found
 
     async def move(
-        self, brand_id: UUID, giver: str, taker: str, customers: list[str]
+        self, brand_id: UUID, giver: str, taker: str, things: list[str]
     ) -> dict[str, Answer]:
         answer = await self.wecom.ask(
             Whose(brand_id),
@@ -69,7 +51,7 @@ class WecomCustomers:
             {
                 "handover_userid": giver,
                 "takeover_userid": taker,
-                "external_userid": customers,
+                "external_userid": things,
             },
         )
         found = {}
@@ -82,7 +64,6 @@ class WecomCustomers:
         return found
 
     async def results(self, brand_id: UUID, giver: str, taker: str) -> dict[str, Result]:
-        """The newest result of each customer that was to move from one member to the other."""
         found: dict[str, Result] = {}
         cursor = ""
         while True:

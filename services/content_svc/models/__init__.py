@@ -15,6 +15,7 @@ from content_svc.models.customers import (
     CustomerMove,
     MoveStatus,
     MovingCustomer,
+    MovingKind,
 )
 from content_svc.models.directory import AccountEntry, StaffEntry, StaffRight, UnitEntry
 from content_svc.models.library import Asset, AssetKind, ContentPolicy, SlotKind, Template
@@ -48,6 +49,7 @@ __all__ = [
     "LeadOutcome",
     "MoveStatus",
     "MovingCustomer",
+    "MovingKind",
     "Post",
     "PostMetric",
     "PostStatus",

@@ -1,10 +1,11 @@
-"""Customers of WeCom members who leave: who they are stays here, under the handover's own ids."""
+"""Customers and communities of WeCom members who leave: who they are stays here, under the
+handover's own ids."""
 
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from content_svc.models.base import Base
@@ -33,8 +34,14 @@ class ContentHandover(Aggregate, Base):
     """The platform is asked for nothing new from then on."""
 
 
+class MovingKind(StrEnum):
+    CUSTOMER = "customer"
+    COMMUNITY = "community"
+    """A group of customers, by its owner."""
+
+
 class CustomerBook(Aggregate, Base):
-    """The customers of one account in one handover."""
+    """The customers and communities of one account in one handover."""
 
     __tablename__ = "customer_book"
     __table_args__ = (UniqueConstraint("brand_id", "handover_id", "account_id"),)
@@ -47,6 +54,8 @@ class CustomerBook(Aggregate, Base):
 
 
 class MovingCustomer(Base):
+    """A customer or a community."""
+
     __tablename__ = "moving_customer"
     __table_args__ = (
         ForeignKeyConstraint(
@@ -58,8 +67,10 @@ class MovingCustomer(Base):
     brand_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
     id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
     book_id: Mapped[UUID]
+    kind: Mapped[MovingKind] = mapped_column(server_default=text("'customer'"))
+    """The default is for the version before, which knows customers alone."""
     sealed: Mapped[bytes]
-    """The platform's id of the customer, under the data key whose subject is the book."""
+    """The platform's id of it, under the data key whose subject is the book."""
     customer_index: Mapped[bytes]
     status: Mapped[MoveStatus]
     call_id: Mapped[UUID | None]
@@ -70,8 +81,8 @@ class MovingCustomer(Base):
 
 
 class CustomerMove(Base):
-    """A move that the platform took: it counts against the customer's limit, whatever came of it.
-    Append-only."""
+    """A move that the platform took: it counts against the limit of the customer or community,
+    whatever came of it. Append-only."""
 
     __tablename__ = "customer_move"
     __table_args__ = (

@@ -1,30 +1,41 @@
-"""Customers of members who leave: listed for the plan, moved as it says, and what came of it told.
+"""Customers and communities of members who leave: listed for the plan, moved as it says, and what
+came of it told.
 
 The platform is called between two transactions. A call whose outcome is not known is looked up
 before it is repeated.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from content_svc.connectors import Rejected, TryLater
 from content_svc.connectors.tokens import EXPIRED, MISSING
-from content_svc.connectors.wecom_customers import Answer, WecomCustomers
-from content_svc.models import CustomerBook, MoveStatus, MovingCustomer
+from content_svc.connectors.wecom_moves import Answer, Moves
+from content_svc.models import CustomerBook, MoveStatus, MovingCustomer, MovingKind
 from content_svc.repository import customers as repository
 from shared import outbox, timers
 from shared.clock import now
 from shared.database import Sessions, brand_session
-from shared.events.account import CustomersAssigned, HandoverCancelled, HandoverOpened
+from shared.events import Event
+from shared.events.account import (
+    CommunitiesAssigned,
+    CustomersAssigned,
+    HandoverCancelled,
+    HandoverOpened,
+)
 from shared.events.content import (
+    CommunitiesAnswered,
+    CommunityResult,
     CustomerResult,
     CustomersAnswered,
     CustomersListed,
+    ListedCommunity,
     ListedCustomer,
 )
 from shared.ids import uuid7
@@ -32,7 +43,10 @@ from shared.sealing import Vault, seal, unseal
 from shared.timers import Due
 
 WORK = "customers.work"
-_FIELD = "external_userid"
+_FIELDS = {MovingKind.CUSTOMER: "external_userid", MovingKind.COMMUNITY: "chat_id"}
+"""What the platform calls its ids; they are sealed and found again under this name."""
+_TAKEN = ("accepted", "moved")
+"""What counts as a move against the platform's limit."""
 _CHUNK = 500
 _REMEMBERED = timedelta(days=400)
 """Moves that the plan is told of: longer than any platform's window."""
@@ -56,13 +70,29 @@ async def open_books(session: AsyncSession, brand_id: UUID, event: HandoverOpene
 
 async def assign(session: AsyncSession, brand_id: UUID, event: CustomersAssigned) -> None:
     """The customers are to be moved to the taker, in one call."""
+    await _assign(session, brand_id, event, event.customer_ids)
+
+
+async def assign_communities(
+    session: AsyncSession, brand_id: UUID, event: CommunitiesAssigned
+) -> None:
+    """The communities are to have the taker as owner, in one call."""
+    await _assign(session, brand_id, event, event.community_ids)
+
+
+async def _assign(
+    session: AsyncSession,
+    brand_id: UUID,
+    event: CustomersAssigned | CommunitiesAssigned,
+    ids: Sequence[UUID],
+) -> None:
     book = await repository.find_book(session, brand_id, event.handover_id, event.account_id)
     if book is None:
         return
     await repository.assign(
         session,
         book,
-        event.customer_ids,
+        ids,
         call_id=event.call_id,
         taker_account_id=event.taker_account_id,
     )
@@ -81,8 +111,9 @@ async def cancel(session: AsyncSession, brand_id: UUID, event: HandoverCancelled
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What the platform is asked: members, and customers by our ids."""
+    """What the platform is asked: members, and customers or communities by our ids."""
 
+    kind: MovingKind
     giver: str
     taker: str
     names: dict[UUID, str]
@@ -96,7 +127,7 @@ class Clerk:
 
     sessions: Sessions
     vault: Vault
-    customers: WecomCustomers
+    moves: Mapping[MovingKind, Moves]
 
     async def work(self, due: Due) -> datetime | None:
         until = time.monotonic() + _WORK_SECONDS
@@ -127,43 +158,60 @@ class Clerk:
             )
         if handle is None:
             raise TryLater("account_not_known_yet")
-        found = await self.customers.list_customers(due.brand_id, handle)
+        found = {
+            kind: list(dict.fromkeys(await moves.list_of(due.brand_id, handle)))
+            for kind, moves in self.moves.items()
+        }
         async with brand_session(self.sessions, due.brand_id) as session:
             book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
             if book.listed_at is None:
                 book.listed_at = now()
-                await self._keep(session, book, list(dict.fromkeys(found)))
+                await self._keep(session, book, found)
 
-    async def _keep(self, session: AsyncSession, book: CustomerBook, found: list[str]) -> None:
-        """Write the customers down and tell the plan, in pieces that fit into an event."""
+    async def _keep(
+        self, session: AsyncSession, book: CustomerBook, found: Mapping[MovingKind, list[str]]
+    ) -> None:
+        """Write the customers and communities down and tell the plan, in pieces that fit into an
+        event."""
         brand_id = book.brand_id
         data_key = await self.vault.create_key(session, brand_id, book.id)
-        indexes = [self.vault.index(brand_id, _FIELD, each) for each in found]
-        moves = await repository.moves_since(session, brand_id, indexes, now() - _REMEMBERED)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "brand_id": brand_id,
                 "id": uuid7(),
                 "book_id": book.id,
-                "sealed": seal(data_key, name.encode(), brand_id, book.id, _FIELD),
-                "customer_index": index,
+                "kind": kind,
+                "sealed": seal(data_key, name.encode(), brand_id, book.id, _FIELDS[kind]),
+                "customer_index": self.vault.index(brand_id, _FIELDS[kind], name),
                 "status": MoveStatus.LISTED,
             }
-            for name, index in zip(found, indexes, strict=True)
+            for kind, names in found.items()
+            for name in names
         ]
+        indexes = [row["customer_index"] for row in rows]
+        moves = await repository.moves_since(session, brand_id, indexes, now() - _REMEMBERED)
         await repository.add_customers(session, rows)
-        told = [
-            ListedCustomer(customer_id=row["id"], moved_at=moves.get(index, []))
-            for row, index in zip(rows, indexes, strict=True)
-        ]
-        for start in range(0, max(len(told), 1), _CHUNK):
+        for start in range(0, max(len(rows), 1), _CHUNK):
+            some = [
+                (row["kind"], row["id"], moves.get(row["customer_index"], []))
+                for row in rows[start : start + _CHUNK]
+            ]
             outbox.add(
                 session,
                 book,
                 CustomersListed(
                     **_about(book),
-                    customers=told[start : start + _CHUNK],
-                    is_last=start + _CHUNK >= len(told),
+                    customers=[
+                        ListedCustomer(customer_id=each, moved_at=moved_at)
+                        for kind, each, moved_at in some
+                        if kind is MovingKind.CUSTOMER
+                    ],
+                    communities=[
+                        ListedCommunity(community_id=each, moved_at=moved_at)
+                        for kind, each, moved_at in some
+                        if kind is MovingKind.COMMUNITY
+                    ],
+                    is_last=start + _CHUNK >= len(rows),
                 ),
             )
 
@@ -210,25 +258,29 @@ class Clerk:
         if len(handles) < 2:
             return None
         data_key = (await self.vault.keys(session, book.brand_id, [book.id]))[book.id]
+        kind = rows[0].kind
         names = {
-            row.id: unseal(data_key, row.sealed, book.brand_id, book.id, _FIELD).decode()
+            row.id: unseal(data_key, row.sealed, book.brand_id, book.id, _FIELDS[kind]).decode()
             for row in rows
         }
         asked_at = min(row.asked_at for row in rows if row.asked_at is not None)
-        return _Call(handles[book.account_id], handles[taker_id], names, asked_at, is_repeated)
+        return _Call(
+            kind, handles[book.account_id], handles[taker_id], names, asked_at, is_repeated
+        )
 
     async def _taken(self, brand_id: UUID, call: _Call) -> dict[str, Answer]:
-        """The customers that the platform took in an earlier attempt at the same call."""
-        results = await self.customers.results(brand_id, call.giver, call.taker)
+        """What the platform took in an earlier attempt at the same call."""
+        results = await self.moves[call.kind].results(brand_id, call.giver, call.taker)
+        taken = "moved" if call.kind is MovingKind.COMMUNITY else "accepted"
         return {
-            name: Answer("accepted")
+            name: Answer(taken)
             for name in call.names.values()
             if name in results and _is_of(results[name].takes_effect_at, call)
         }
 
     async def _move(self, brand_id: UUID, call: _Call, names: list[str]) -> dict[str, Answer]:
         try:
-            return await self.customers.move(brand_id, call.giver, call.taker, names)
+            return await self.moves[call.kind].move(brand_id, call.giver, call.taker, names)
         except Rejected as refusal:
             if refusal.reason in (MISSING, EXPIRED):
                 raise
@@ -241,7 +293,8 @@ class Clerk:
         async with brand_session(self.sessions, due.brand_id) as session:
             book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
             rows = [row for row in await repository.next_call(session, book) if row.id in ids]
-            results, moves = [], []
+            results: list[tuple[UUID, Answer]] = []
+            moves = []
             for row in rows:
                 answer = Answer("failed", "member_not_known")
                 if call is not None:
@@ -249,7 +302,7 @@ class Clerk:
                 is_accepted = answer.outcome == "accepted"
                 row.status = MoveStatus.WAITING if is_accepted else MoveStatus.ANSWERED
                 row.look_at = at + _FIRST_LOOK if is_accepted else None
-                if is_accepted:
+                if answer.outcome in _TAKEN:
                     moves.append(
                         {
                             "brand_id": row.brand_id,
@@ -258,13 +311,10 @@ class Clerk:
                             "accepted_at": at,
                         }
                     )
-                results.append(
-                    CustomerResult(
-                        customer_id=row.id, outcome=answer.outcome, at=at, reason=answer.reason
-                    )
-                )
+                results.append((row.id, answer))
             await repository.add_moves(session, moves)
-            _tell(session, book, results)
+            if rows:
+                _tell(session, book, rows[0].kind, results, at)
 
     async def _look(self, due: Due) -> bool:
         """See what came of the moves to one taker; whether there was one to look at."""
@@ -277,20 +327,21 @@ class Clerk:
         found = (
             {}
             if call is None
-            else await self.customers.results(due.brand_id, call.giver, call.taker)
+            else await self.moves[call.kind].results(due.brand_id, call.giver, call.taker)
         )
         at = now()
         async with brand_session(self.sessions, due.brand_id) as session:
             book = await repository.get_book_for_update(session, due.brand_id, due.subject_id)
             results = []
+            # customers alone: a community has its new owner at once
             for row in await repository.to_look_at(session, book, at):
                 result = None if call is None else found.get(call.names.get(row.id, ""))
                 if result is None or result.outcome == "waiting":
                     row.look_at = at + _NEXT_LOOK
                     continue
                 row.status, row.look_at = MoveStatus.ANSWERED, None
-                results.append(CustomerResult(customer_id=row.id, outcome=result.outcome, at=at))
-            _tell(session, book, results)
+                results.append((row.id, Answer(result.outcome)))
+            _tell(session, book, MovingKind.CUSTOMER, results, at)
         return True
 
 
@@ -299,9 +350,38 @@ def _is_of(takes_effect_at: datetime | None, call: _Call) -> bool:
     return takes_effect_at is None or takes_effect_at > call.asked_at
 
 
-def _tell(session: AsyncSession, book: CustomerBook, results: list[CustomerResult]) -> None:
-    if results:
-        outbox.add(session, book, CustomersAnswered(**_about(book), results=results))
+def _tell(
+    session: AsyncSession,
+    book: CustomerBook,
+    kind: MovingKind,
+    results: list[tuple[UUID, Answer]],
+    at: datetime,
+) -> None:
+    """What came of one call, which is for things of one kind."""
+    if not results:
+        return
+    event: Event
+    if kind is MovingKind.CUSTOMER:
+        event = CustomersAnswered(
+            **_about(book),
+            results=[
+                CustomerResult(
+                    customer_id=each, outcome=answer.outcome, at=at, reason=answer.reason
+                )
+                for each, answer in results
+            ],
+        )
+    else:
+        event = CommunitiesAnswered(
+            **_about(book),
+            results=[
+                CommunityResult(
+                    community_id=each, outcome=answer.outcome, at=at, reason=answer.reason
+                )
+                for each, answer in results
+            ],
+        )
+    outbox.add(session, book, event)
 
 
 def _about(book: CustomerBook) -> dict[str, UUID]:

@@ -48,7 +48,7 @@ class Handover(Node):
     status: HandoverStatus
     taker_ids: list[strawberry.ID]
     awaited_ids: list[strawberry.ID] = strawberry.field(
-        description="Accounts whose customers have not been listed yet."
+        description="Accounts whose customers and communities have not been listed yet."
     )
     starts_at: Instant
     opened_by: str
@@ -82,7 +82,7 @@ class HandoverItem(Node):
     taker_id: strawberry.Private[str | None]
     handover: Handover | None = to_one("handover_id", "handover")
     account: Account | None = to_one(
-        "account_id", "acct", description="The account itself, or the one whose customer it is."
+        "account_id", "acct", description="The account itself, or the one that it is of."
     )
     taker: Staff | None = to_one("taker_id", "staff")
 

@@ -9,6 +9,7 @@ import strawberry
 class HandoverItemKind(StrEnum):
     ACCOUNT = "account"
     CUSTOMER = "customer"
+    COMMUNITY = "community"
     LEADS = "leads"
     CONTACTS = "contacts"
     DRAFTS = "drafts"

@@ -196,6 +196,10 @@ class PolicyFact(StrEnum):
     TRANSFERS_PER_CUSTOMER = "transfers_per_customer"
     TRANSFER_WINDOW_DAYS = "transfer_window_days"
     TRANSFER_DELAY_HOURS = "transfer_delay_hours"
+    COMMUNITIES_PER_CALL = "communities_per_call"
+    COMMUNITIES_PER_DAY = "communities_per_day"
+    TRANSFERS_PER_COMMUNITY = "transfers_per_community"
+    COMMUNITY_WINDOW_DAYS = "community_window_days"
 
 
 @strawberry.enum

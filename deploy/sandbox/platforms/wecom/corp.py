@@ -81,13 +81,26 @@ def get_member(world: World, corp: Mapping[str, Any], userid: str) -> str:
 
 
 def admit_member(world: World, corp: Mapping[str, Any], userid: str) -> None:
-    """Registers the member with the customers it brought along; repeatable."""
+    """Registers the member with the customers and groups it brought along; repeatable."""
     posts.ensure_account(world, "wecom", userid, corp["app_id"])
     for n in range(corp["customers_per_member"]):
         dice = world.dice("customer", corp["app_id"], userid, n)
         external_userid = f"wm{dice.getrandbits(120):030x}"
         name = dice.choice(SURNAMES) + dice.choice(GIVEN_NAMES)
         add_customer(world, corp["app_id"], userid, external_userid, name=name, state="")
+    for n in range(corp["groups_per_member"]):
+        dice = world.dice("group", corp["app_id"], userid, n)
+        world.db.execute(
+            "INSERT INTO group_chat (corp_id, chat_id, owner, name, created_at)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (
+                corp["app_id"],
+                f"wr{dice.getrandbits(120):030x}",
+                userid,
+                f"福利群{n + 1}",
+                world.now(),
+            ),
+        )
 
 
 def add_customer(

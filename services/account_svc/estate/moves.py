@@ -1,10 +1,12 @@
-"""Customers of a WeCom member, moved to other members within the platform's limits.
+"""Customers and communities of a WeCom member, moved to other members within the platform's limits.
 
-A move is asked for in calls of so many customers; the customer has a day to refuse; nobody is moved
-more often than so many times in so many days; a taker may be full. Each call that the platform
-accepts counts as a move, also one that the customer then refuses.
+A move is asked for in calls of so many; a customer has a day to refuse; none is moved more often
+than so many times in so many days; a taker may be full of customers; a giver gives only so many
+communities a day. Each call that the platform accepts counts as a move, also one that the customer
+then refuses.
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,15 +16,21 @@ from uuid import UUID
 
 from account_svc.models.policy import PolicyFact
 
+_DAY = timedelta(hours=24)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     per_call: int
     moves: int
     window: timedelta
-    """A customer is moved at most `moves` times in it."""
+    """The same customer or community is moved at most `moves` times in it."""
     delay: timedelta
     """From the call until the move takes effect or is refused."""
+    moves_fact: PolicyFact = PolicyFact.TRANSFERS_PER_CUSTOMER
+    """What says `moves`."""
+    per_day: int | None = None
+    """How many one giver gives away within 24 hours; None: any number."""
 
 
 class Outcome(StrEnum):
@@ -46,7 +54,9 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class Movable:
+    """A customer or a community."""
+
     id: UUID
     moved_at: tuple[datetime, ...] = ()
     """When the platform accepted earlier moves, in any order."""
@@ -63,7 +73,7 @@ class Taker:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One customer's next move. Without a taker, or without a time, it needs somebody to decide."""
+    """The next move of one. Without a taker, or without a time, it needs somebody to decide."""
 
     taker_id: UUID | None
     due_at: datetime | None
@@ -71,25 +81,50 @@ class Step:
     """What the move has to wait for."""
 
 
-def plan_customers(
-    customers: Iterable[Customer], takers: Sequence[Taker], limits: Limits, at: datetime
+def plan_moves(
+    things: Iterable[Movable], takers: Sequence[Taker], limits: Limits, at: datetime
 ) -> dict[UUID, Step]:
-    """A step for every customer, none of which breaks a limit; takers get about equally many."""
+    """A step for each, none of which breaks a limit that is its own; takers get about equally many.
+    What the giver gives in a day is kept by `within_a_day`."""
     given: Counter[UUID] = Counter()
     steps = {}
-    for customer in customers:
-        due_at, limit = earliest_move(customer.moved_at, limits, at)
+    for thing in things:
+        due_at, limit = earliest_move(thing.moved_at, limits, at)
         fitting = [
             taker
             for taker in takers
-            if taker.id not in customer.not_to
-            and (taker.room is None or given[taker.id] < taker.room)
+            if taker.id not in thing.not_to and (taker.room is None or given[taker.id] < taker.room)
         ]
         taker = min(fitting, key=lambda each: given[each.id], default=None)
         if taker is not None and due_at is not None:
             given[taker.id] += 1
-        steps[customer.id] = Step(None if taker is None else taker.id, due_at, limit)
+        steps[thing.id] = Step(None if taker is None else taker.id, due_at, limit)
     return steps
+
+
+def within_a_day(
+    steps: Mapping[UUID, Step], given_at: Iterable[datetime], limits: Limits
+) -> dict[UUID, Step]:
+    """The steps, as much later as the giver's day asks for. `given_at` is when this giver gave or
+    is to give others: no 24 hours hold more than `per_day` of all of them."""
+    if limits.per_day is None:
+        return dict(steps)
+    if limits.per_day < 1:
+        none = PolicyFact.COMMUNITIES_PER_DAY
+        return {each: Step(step.taker_id, None, none) for each, step in steps.items()}
+    times = sorted(given_at)
+    spread = dict(steps)
+    by_time = [
+        (step.due_at, each, step)
+        for each, step in steps.items()
+        if step.due_at is not None and step.taker_id is not None
+    ]
+    for due_at, each, step in sorted(by_time, key=lambda one: one[0]):
+        free_at = times[-limits.per_day] + _DAY if len(times) >= limits.per_day else due_at
+        if free_at > due_at:
+            spread[each] = Step(step.taker_id, free_at, PolicyFact.COMMUNITIES_PER_DAY)
+        insort(times, max(due_at, free_at))
+    return spread
 
 
 def earliest_move(
@@ -98,14 +133,14 @@ def earliest_move(
     """The first instant from `at` on at which the platform takes another move, and what made it
     wait; no instant where it takes none at all."""
     if limits.moves < 1 or limits.per_call < 1:
-        return None, PolicyFact.TRANSFERS_PER_CUSTOMER
+        return None, limits.moves_fact
     moves = sorted(moved_at)
     due_at, limit = at, None
     if moves and moves[-1] + limits.delay > due_at:
         due_at, limit = moves[-1] + limits.delay, PolicyFact.TRANSFER_DELAY_HOURS
     recent = [move for move in moves if move > due_at - limits.window]
     if len(recent) >= limits.moves:
-        due_at, limit = recent[-limits.moves] + limits.window, PolicyFact.TRANSFERS_PER_CUSTOMER
+        due_at, limit = recent[-limits.moves] + limits.window, limits.moves_fact
     return due_at, limit
 
 
@@ -123,8 +158,8 @@ def calls_of(due: Mapping[UUID, UUID], limits: Limits) -> list[tuple[UUID, list[
 
 
 def learn(
-    customer: Customer, taker_id: UUID, outcome: Outcome, limits: Limits, at: datetime
-) -> Customer:
+    customer: Movable, taker_id: UUID, outcome: Outcome, limits: Limits, at: datetime
+) -> Movable:
     """The customer as known after an outcome, for the next plan."""
     match outcome:
         case Outcome.ACCEPTED:
