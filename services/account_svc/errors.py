@@ -161,6 +161,14 @@ class AttemptsExhausted(Conflict):
     code = "attempts_exhausted"
 
 
+class UnknownLesson(Invalid):
+    code = "unknown_lesson"
+
+
+class LessonsLeft(Conflict):
+    code = "lessons_left"
+
+
 class AttemptTooEarly(Conflict):
     code = "attempt_too_early"
 

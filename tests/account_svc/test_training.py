@@ -10,6 +10,7 @@ from sqlalchemy import text
 from shared.access import Role
 from shared.clock import now
 from shared.database import Sessions, brand_session
+from tests.account_svc.graph import Graph
 from tests.account_svc.making import Api, make_staff, make_unit
 from tests.account_svc.studying import (
     HALF_RIGHT,
@@ -87,6 +88,62 @@ async def test_a10_the_pass_mark_is_the_least_that_passes(
 
     assert (graded["score_percent"], graded["is_passed"]) == (50, is_passed)
     assert len((await api.get("/certificates"))["items"]) == int(is_passed)
+
+
+async def test_a10_the_exam_comes_after_the_lessons_where_the_course_says_so(
+    api: Api, graph: Graph, seller: Json
+) -> None:
+    lessons = [{"title": "开播前"}, {"title": "报价"}, {"title": "下播后"}]
+    course = await make_course(api, lessons=lessons, lessons_first=True)
+    me = as_seller(api, seller)
+    path, body = f"/courses/{course['id']}/start-attempt", {"staff_id": seller["id"]}
+    done = f"/courses/{course['id']}/complete-lesson"
+
+    for lesson in (2, 0, 2):
+        progress = await me.post(done, {**body, "lesson": lesson})
+    refused = await me.refuse(path, body)
+    unknown = await me.refuse(done, {**body, "lesson": 3})
+    of_another = await api.acting(Role.KOS, staff_id=(await make_staff(api))["id"]).refuse(
+        done, {**body, "lesson": 1}
+    )
+    read = await graph.ask(me.principal, COURSES, id=seller["id"])
+    await me.post(done, {**body, "lesson": 1})
+    begun = await me.post(path, body)
+
+    assert (progress["lessons_done"], progress["lessons_left"]) == ([0, 2], 1)
+    assert (refused["status"], refused["code"]) == (409, "lessons_left")
+    assert refused["detail"] == "the exam comes after the lessons; left: 报价"
+    assert (unknown["field"], unknown["code"]) == ("/lesson", "unknown_lesson")
+    assert of_another["status"] == 404
+    assert read["staffMember"]["courses"] == [
+        {"courseId": course["id"], "lessonsDone": [0, 2], "lessonsLeft": 1, "attemptsLeft": 3}
+    ]
+    assert begun["course_id"] == course["id"]
+
+
+async def test_a10_another_revision_has_other_lessons(api: Api, seller: Json) -> None:
+    course = await make_course(api)
+    done, body = f"/courses/{course['id']}/complete-lesson", {"staff_id": seller["id"]}
+    await api.post(done, {**body, "lesson": 0})
+    lessons = [{"title": "新一课"}, {"title": "新二课"}]
+    await api.post(f"/courses/{course['id']}/revise", {**REVISION, "lessons": lessons})
+
+    (before,) = await courses_of(api, seller)
+    after = await api.post(done, {**body, "lesson": 1})
+
+    assert (before["lessons_done"], before["lessons_left"]) == ([], 2)
+    assert (after["lessons_done"], after["lessons_left"]) == ([1], 1)
+    assert (await courses_of(api, seller))[0]["lessons_done"] == [1]
+
+
+COURSES = """query($id: ID!) { staffMember(id: $id) {
+  courses { courseId lessonsDone lessonsLeft attemptsLeft } } }"""
+
+
+async def courses_of(api: Api, staff: Json) -> list[Json]:
+    (item,) = (await api.post("/enrolments/by-staff", {"ids": [staff["id"]]}))["items"]
+    found: list[Json] = item["courses"]
+    return found
 
 
 async def test_a10_attempts_are_counted_and_a_manager_lets_in_again(api: Api, seller: Json) -> None:

@@ -124,6 +124,7 @@ NUMBERS = {"burstEntries": 2}
 ON_ANOTHER = {
     "scheduleDraft": "Draft",
     "startExam": "Course",
+    "completeLesson": "Course",
     "reopenExam": "Course",
     "recordRelation": "Advocate",
     "withdrawRelation": "Advocate",

@@ -74,6 +74,7 @@ ID_OF = {
     "scheduleDraft": "draft",
     "replayWebhooks": "endpoint",
     "startExam": "course",
+    "completeLesson": "course",
     "reopenExam": "course",
     "recordRelation": "advocate",
     "withdrawRelation": "advocate",
@@ -98,7 +99,9 @@ DEEP = {
       account(id: $acct) { history { reason staff { id name } } } }""",
     "health": """query($acct: ID!) { account(id: $acct) {
       handle health { reasons { cause points message since } } } }""",
-    "rights": """query($staff: ID!) { staffMember(id: $staff) { rights {
+    "rights": """query($staff: ID!) { staffMember(id: $staff) {
+      courses { courseId lessonsDone lessonsLeft attemptsLeft nextAttemptAt }
+      rights {
       right isHeld expiresAt
       denial { code message courses { courseId code name cause expiredAt } } } } }""",
     "goals": """query($unit: ID!, $staff: ID!) {
@@ -153,6 +156,7 @@ GIVEN: dict[str, Any] = {
     "reviseCourse": lambda _: _input(
         questions=[{"text": "x", "options": ["x", "y"], "rightOptions": [1]}]
     ),
+    "completeLesson": lambda _: _input(lesson=0),
     "assessSkills": lambda _: _input(scores={"tools": 50}),
     "setUnitGoals": lambda brand: _input(
         period=period_of(now()), goals=[{"unitId": brand.east.unit, "target": 5}]

@@ -86,6 +86,7 @@ SPECIAL: dict[str, Any] = {
     "account POST /courses": {
         "body": lambda brand: {"code": f"{brand.canary}-new", "questions": QUESTIONS}
     },
+    "account POST /courses/{course_id}/complete-lesson": {"body": lambda _: {"lesson": 0}},
     "account POST /courses/{course_id}/revise": {"body": lambda _: {"questions": QUESTIONS}},
     "account POST /api-keys": {"body": lambda _: {"scopes": ["lead.read"]}},
     "account POST /api-keys/verify": {"body": lambda brand: {"key": brand.words["api_key"]}},

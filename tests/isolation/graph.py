@@ -48,6 +48,7 @@ _TELLS_APART = {
 _DEEPER = {
     "assessSkills",
     "authorizePlatform",
+    "completeLesson",
     "importMetrics",
     "observeAccount",
     "recordRelation",

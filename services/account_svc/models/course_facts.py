@@ -40,6 +40,8 @@ class CourseContent(Facts):
 
     name: Name
     lessons: Annotated[list[Lesson], Field(max_length=100, default_factory=list)]
+    lessons_first: bool = False
+    """The exam begins only after every lesson was worked through."""
     questions: Annotated[list[Question], Field(min_length=1, max_length=200)]
     pass_percent: Annotated[int, Field(ge=1, le=100)] = 80
     attempts_allowed: Annotated[int, Field(ge=1, le=100)] = 3

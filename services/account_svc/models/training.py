@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ARRAY, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,6 +12,8 @@ from account_svc.errors import (
     AttemptGraded,
     AttemptsExhausted,
     AttemptTooEarly,
+    LessonsLeft,
+    UnknownLesson,
     WrongAnswers,
 )
 from account_svc.models.base import Base, OfBrand
@@ -28,6 +30,8 @@ class Course(OfBrand, Base):
     code: Mapped[str]
     name: Mapped[str]
     lessons: Mapped[list[dict[str, Any]]]
+    lessons_first: Mapped[bool] = mapped_column(server_default="false")
+    """The exam begins only after every lesson."""
     validity_days: Mapped[int]
     attempts_allowed: Mapped[int]
     wait_minutes: Mapped[int]
@@ -73,7 +77,7 @@ class Exam(OfBrand, Base):
 
 
 class Enrolment(Base):
-    """How often a person has tried the exam of a course since they last passed it."""
+    """How far a person has come with a course: lessons, and attempts since they last passed."""
 
     __tablename__ = "enrolment"
     __table_args__ = (
@@ -86,10 +90,30 @@ class Enrolment(Base):
     course_id: Mapped[UUID] = mapped_column(primary_key=True)
     attempts_used: Mapped[int]
     next_attempt_at: Mapped[datetime | None]
+    revision: Mapped[int] = mapped_column(server_default="0")
+    """Of the course, whose lessons were done."""
+    lessons_done: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), server_default="{}")
+    """Places from 0, ascending."""
 
-    def begin_attempt(self, attempts_allowed: int, at: datetime) -> None:
-        if self.attempts_used >= attempts_allowed:
-            raise AttemptsExhausted(f"all {attempts_allowed} attempts at this exam are used")
+    def complete_lesson(self, course: Course, place: int) -> None:
+        if place >= len(course.lessons):
+            raise UnknownLesson(
+                f"the course has {len(course.lessons)} lessons, the first is 0", field="/lesson"
+            )
+        self.lessons_done = sorted({*self.done_of(course), place})
+        self.revision = course.revision
+
+    def done_of(self, course: Course) -> list[int]:
+        """A revision's lessons are other ones."""
+        return self.lessons_done if self.revision == course.revision else []
+
+    def begin_attempt(self, course: Course, at: datetime) -> None:
+        done = self.done_of(course)
+        left = [each["title"] for at, each in enumerate(course.lessons) if at not in done]
+        if course.lessons_first and left:
+            raise LessonsLeft(f"the exam comes after the lessons; left: {', '.join(left)}")
+        if self.attempts_used >= course.attempts_allowed:
+            raise AttemptsExhausted(f"all {course.attempts_allowed} attempts at this exam are used")
         if self.next_attempt_at is not None and self.next_attempt_at > at:
             raise AttemptTooEarly(
                 f"the next attempt may begin at {self.next_attempt_at.isoformat()}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from account_svc.errors import AttemptNotFound, CourseNotFound
 from account_svc.models import Certificate, Course, Enrolment, Exam, ExamAttempt
 from account_svc.repository.reading import SUBTREES, Conditions
+from account_svc.repository.staff import visible_staff
 from shared.access import Extent
+from shared.reading import fetch_by_ids
 from shared.tables import DataKeyRow
 
-SELECT_COURSE = """select c.id, c.code, c.name, c.lessons, c.validity_days, c.attempts_allowed,
-    c.wait_minutes, c.revision, c.revised_at, e.pass_percent,
+SELECT_COURSE = """select c.id, c.code, c.name, c.lessons, c.lessons_first, c.validity_days,
+    c.attempts_allowed, c.wait_minutes, c.revision, c.revised_at, e.pass_percent,
     jsonb_array_length(e.questions) as question_count
     from course c join exam e
         on e.brand_id = c.brand_id and e.course_id = c.id and e.revision = c.revision"""
@@ -25,6 +28,16 @@ SELECT_ATTEMPT = """select a.id, a.staff_id, a.course_id, a.started_at, a.graded
     join exam e on e.brand_id = a.brand_id and e.id = a.exam_id"""
 SELECT_CERTIFICATE = """select t.id, t.staff_id, t.course_id, t.attempt_id, t.earned_at,
     t.expires_at from certificate t"""
+
+_ENROLMENTS = """
+    select e.staff_id, e.course_id, d.lessons_done,
+        jsonb_array_length(c.lessons) - cardinality(d.lessons_done) as lessons_left,
+        greatest(0, c.attempts_allowed - e.attempts_used) as attempts_left, e.next_attempt_at
+    from enrolment e join course c on c.brand_id = e.brand_id and c.id = e.course_id
+    cross join lateral (
+        select case when e.revision = c.revision then e.lessons_done else '{}' end) d (lessons_done)
+    where e.brand_id = $1 and e.staff_id = any($2::uuid[])
+    order by e.staff_id, e.course_id"""
 
 
 async def get_course_for_update(session: AsyncSession, brand_id: UUID, course_id: UUID) -> Course:
@@ -108,6 +121,17 @@ async def get_enrolment(
     key = {"brand_id": brand_id, "staff_id": staff_id, "course_id": course_id}
     await session.execute(insert(Enrolment).values(**key, attempts_used=0).on_conflict_do_nothing())
     return await session.get_one(Enrolment, key, populate_existing=True)
+
+
+async def fetch_enrolments(
+    connection: asyncpg.Connection, brand_id: UUID, extent: Extent, staff_ids: list[UUID]
+) -> tuple[list[UUID], list[asyncpg.Record]]:
+    """Those of the people whom the caller may see, and the courses that they have begun."""
+    people = await fetch_by_ids(
+        connection, "select s.id from staff s", visible_staff(brand_id, extent), staff_ids
+    )
+    seen = [row["id"] for row in people]
+    return seen, await connection.fetch(_ENROLMENTS, brand_id, seen)
 
 
 async def last_expiry(

@@ -12,9 +12,11 @@ from account_svc.repository import training as repository
 from account_svc.schemas.training import (
     AttemptOut,
     CertificateOut,
+    CompleteLessonIn,
     CourseOut,
     EnrolmentOut,
     ReopenExamIn,
+    StaffCoursesOut,
     StartAttemptIn,
     SubmitAttemptIn,
     attempt_json,
@@ -22,6 +24,7 @@ from account_svc.schemas.training import (
     certificate_json,
     course_json,
     course_out,
+    courses_json,
     enrolment_out,
 )
 from account_svc.use_cases import training as use_cases
@@ -96,6 +99,28 @@ async def start_attempt(
     """The questions, without the right answers. It counts as an attempt from now on."""
     attempt, exam = await use_cases.start_attempt(session, principal, course_id, body.staff_id)
     return attempt_out(attempt, exam, principal)
+
+
+@commands.post("/courses/{course_id}/complete-lesson", response_model=EnrolmentOut)
+async def complete_lesson(
+    course_id: CourseId, body: CompleteLessonIn, session: Transaction, principal: MayTakeExams
+) -> EnrolmentOut:
+    """The person has worked through a lesson of the course; once more changes nothing."""
+    return enrolment_out(
+        *await use_cases.complete_lesson(session, principal, course_id, body.staff_id, body.lesson)
+    )
+
+
+@reads.post("/enrolments/by-staff", response_model=Batch[StaffCoursesOut])
+async def get_enrolments(request: Request, principal: MayReadExams, body: ByIds) -> Response:
+    """How far each person has come with the courses that they have begun."""
+    async with brand_read(request.state.reads, principal.brand_id) as connection:
+        seen, rows = await repository.fetch_enrolments(
+            connection, principal.brand_id, principal.extent, body.uuids("staff")
+        )
+    found = courses_json(seen, rows)
+    missing = [each for each in dict.fromkeys(body.ids) if each not in found]
+    return json_response({"items": list(found.values()), "missing": missing})
 
 
 @commands.post("/courses/{course_id}/reopen-exam", response_model=EnrolmentOut)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -17,6 +18,12 @@ from shared.ids import AttemptId, CertificateId, CourseId, StaffId, typed
 
 class StartAttemptIn(Facts):
     staff_id: StaffId
+
+
+class CompleteLessonIn(Facts):
+    staff_id: StaffId
+    lesson: Annotated[int, Field(ge=0, le=99)]
+    """Its place in the course, from 0."""
 
 
 class SubmitAttemptIn(Facts):
@@ -39,6 +46,7 @@ class CourseOut(BaseModel):
     code: str
     name: str
     lessons: list[Lesson]
+    lessons_first: bool
     question_count: int
     pass_percent: int
     attempts_allowed: int
@@ -74,13 +82,25 @@ class AttemptOut(BaseModel):
     questions: list[AttemptQuestionOut]
 
 
-class EnrolmentOut(BaseModel):
+class CourseProgressOut(BaseModel):
     """`next_attempt_at` is None where nothing has to be waited for."""
 
-    staff_id: StaffId
     course_id: CourseId
+    lessons_done: list[int]
+    """Places from 0, of the course as it is now."""
+    lessons_left: int
     attempts_left: int
     next_attempt_at: datetime | None
+
+
+class EnrolmentOut(CourseProgressOut):
+    staff_id: StaffId
+
+
+class StaffCoursesOut(BaseModel):
+    staff_id: StaffId
+    courses: list[CourseProgressOut]
+    """Those that the person has begun."""
 
 
 class CertificateOut(BaseModel):
@@ -105,6 +125,7 @@ def course_out(course: Course, exam: Exam) -> CourseOut:
         code=course.code,
         name=course.name,
         lessons=[Lesson(**lesson) for lesson in course.lessons],
+        lessons_first=course.lessons_first,
         question_count=len(exam.questions),
         pass_percent=exam.pass_percent,
         attempts_allowed=course.attempts_allowed,
@@ -183,10 +204,26 @@ def _questions(
     return shown
 
 
+def courses_json(staff_ids: list[UUID], rows: list[asyncpg.Record]) -> dict[str, dict[str, Any]]:
+    """Rows of enrolments in the shape of StaffCoursesOut, by the person's typed id."""
+    found: dict[str, dict[str, Any]] = {
+        typed("staff", staff_id): {"staff_id": typed("staff", staff_id), "courses": []}
+        for staff_id in staff_ids
+    }
+    for row in rows:
+        progress = {name: value for name, value in row.items() if name != "staff_id"}
+        progress["course_id"] = typed("course", row["course_id"])
+        found[typed("staff", row["staff_id"])]["courses"].append(progress)
+    return found
+
+
 def enrolment_out(course: Course, enrolment: Enrolment) -> EnrolmentOut:
+    done = enrolment.done_of(course)
     return EnrolmentOut(
         staff_id=enrolment.staff_id,
         course_id=enrolment.course_id,
+        lessons_done=done,
+        lessons_left=len(course.lessons) - len(done),
         attempts_left=max(0, course.attempts_allowed - enrolment.attempts_used),
         next_attempt_at=enrolment.next_attempt_at,
     )

@@ -62,6 +62,26 @@ async def revise_course(
     return course, exam
 
 
+async def complete_lesson(
+    session: AsyncSession, principal: Principal, course_id: UUID, staff_id: UUID, place: int
+) -> tuple[Course, Enrolment]:
+    """The person has worked through the lesson at this place of the course as it is now."""
+    staff = await _examinee(session, principal, staff_id)
+    course, _ = await repository.get_course_with_exam(session, staff.brand_id, course_id)
+    enrolment = await repository.get_enrolment(session, staff.brand_id, staff_id, course_id)
+    enrolment.complete_lesson(course, place)
+    audit.record(
+        session,
+        actor=principal.actor,
+        action="lesson.complete",
+        subject=typed("staff", staff_id),
+        course=typed("course", course_id),
+        lesson=place,
+        revision=course.revision,
+    )
+    return course, enrolment
+
+
 async def start_attempt(
     session: AsyncSession, principal: Principal, course_id: UUID, staff_id: UUID
 ) -> tuple[ExamAttempt, Exam]:
@@ -72,7 +92,7 @@ async def start_attempt(
     if open_id is not None:
         raise AttemptOpen(f"{typed('attempt', open_id)} has begun and waits for its answers")
     enrolment = await repository.get_enrolment(session, brand_id, staff_id, course_id)
-    enrolment.begin_attempt(course.attempts_allowed, at)
+    enrolment.begin_attempt(course, at)
     attempt = ExamAttempt(
         id=uuid7(),
         brand_id=brand_id,
@@ -159,7 +179,7 @@ async def _examinee(session: AsyncSession, principal: Principal, staff_id: UUID)
         session, principal.brand_id, principal.extent, staff_id
     )
     if principal.staff_id != staff_id and Role.BRAND_ADMIN not in principal.roles:
-        raise ExamOfAnother("an exam is taken by the person themselves")
+        raise ExamOfAnother("lessons and exams are taken by the person themselves")
     staff.require_present()
     if await repository.is_erased(session, principal.brand_id, staff_id):
         raise StaffErased("the data of this person was erased")
@@ -168,7 +188,14 @@ async def _examinee(session: AsyncSession, principal: Principal, staff_id: UUID)
 
 def _settings(content: CourseContent) -> dict[str, Any]:
     return content.model_dump(
-        include={"name", "lessons", "validity_days", "attempts_allowed", "wait_minutes"}
+        include={
+            "name",
+            "lessons",
+            "lessons_first",
+            "validity_days",
+            "attempts_allowed",
+            "wait_minutes",
+        }
     )
 
 

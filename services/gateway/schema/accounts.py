@@ -8,6 +8,7 @@ from gateway.context import Info, find, prefetch
 from gateway.relations import to_one
 from gateway.rows import Kind, read_items, resource
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_on
+from gateway.schema.course_progress import COURSES_BY_STAFF, CourseProgress
 from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.personas import Persona
@@ -99,6 +100,11 @@ class Staff(Node):
     async def rights(self, info: Info) -> list[RightState] | None:
         found = await info.context.batch(RIGHTS_BY_STAFF).load(self.id)
         return None if found is None else found.rights
+
+    @described("How far the person has come with the courses that they have begun.")
+    async def courses(self, info: Info) -> list[CourseProgress] | None:
+        found = await info.context.batch(COURSES_BY_STAFF).load(self.id)
+        return None if found is None else found.courses
 
     @described("Six skills against what the person's personas want.")
     async def talent(self, info: Info) -> list[SkillProfile] | None:

@@ -30,6 +30,9 @@ class Course(Node):
     code: str
     name: str
     lessons: list[Lesson]
+    lessons_first: bool = strawberry.field(
+        description="The exam begins only after every lesson was worked through."
+    )
     question_count: int
     pass_percent: int
     attempts_allowed: int
@@ -80,6 +83,10 @@ class Certificate(Node):
 
 @resource
 class Enrolment:
+    lessons_done: list[int] = strawberry.field(
+        description="Places from 0, of the course as it is now."
+    )
+    lessons_left: int
     attempts_left: int
     next_attempt_at: Instant | None
     staff_id: strawberry.Private[str | None]
@@ -128,6 +135,7 @@ class AddCourseInput(Command):
     code: str
     name: str
     lessons: list[LessonInput] | None = None
+    lessons_first: bool | None = None
     questions: list[QuestionInput]
     validity_days: int
     pass_percent: int | None = None
@@ -139,11 +147,18 @@ class AddCourseInput(Command):
 class ReviseCourseInput(OnOne):
     name: str
     lessons: list[LessonInput] | None = None
+    lessons_first: bool | None = None
     questions: list[QuestionInput]
     validity_days: int
     pass_percent: int | None = None
     attempts_allowed: int | None = None
     wait_minutes: int | None = None
+
+
+@strawberry.input
+class CompleteLessonInput(OnOne):
+    staff_id: strawberry.ID
+    lesson: int = strawberry.field(description="Its place in the course, from 0.")
 
 
 @strawberry.input
@@ -232,6 +247,10 @@ class TrainingMutation:
     @verb("A new revision; attempts that have begun keep their questions.")
     async def revise_course(self, info: Info, input: ReviseCourseInput) -> CourseResult:
         return await run_on(info, COURSES, input, "revise")
+
+    @verb("The person has worked through a lesson of the course; once more changes nothing.")
+    async def complete_lesson(self, info: Info, input: CompleteLessonInput) -> EnrolmentResult:
+        return await run_for(info, COURSES, input, "complete-lesson", Enrolment)
 
     @verb("Begin an attempt at the course's exam: it counts from now on, and shows the questions.")
     async def start_exam(self, info: Info, input: StartExamInput) -> ExamAttemptResult:
