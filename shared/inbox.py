@@ -4,11 +4,10 @@ A failing event is parked and its key goes on waiting behind it; other keys go o
 failures of simpler versions: docs/adr/0004-consumers.md.
 """
 
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 from pydantic import ValidationError
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,17 +25,21 @@ from shared.database import Sessions, enter_brand, is_outage
 from shared.envelope import Envelope
 from shared.events import Event, Received, decode
 from shared.ids import uuid7
+from shared.parking import (
+    ATTEMPTS,
+    NEVER,
+    backoff,
+    envelope_of,
+    first_parked,
+    forget,
+    reschedule,
+    wake_next,
+)
 from shared.tables import HeadRow, ParkedRow
 from shared.tracing import span
 
 Handler = Callable[[AsyncSession, Received[Any]], Awaitable[None]]
 """Applies one event; runs in a transaction that has entered the event's brand."""
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""`next_at` of a parked event that waits for another one, not for a time."""
-
-_BACKOFF_SECONDS = (1, 5, 30, 120, 600, 3600, 3600)
-_ATTEMPTS = len(_BACKOFF_SECONDS) + 1
 
 # Statements of every event are put together once: for a short one that costs as much as to run it.
 _LOCK = text(
@@ -303,7 +306,7 @@ class Inbox:
                 await save_heads(session, self.consumer, {key: envelope.version})
                 await forget(session, row, envelope.version)
                 EVENTS.labels(self.consumer, "applied").inc()
-            elif isinstance(failure, Poison) or row.attempt + 1 >= _ATTEMPTS:
+            elif isinstance(failure, Poison) or row.attempt + 1 >= ATTEMPTS:
                 await reschedule(session, row, NEVER, _reason(failure), status="dead")
             else:
                 await reschedule(session, row, backoff(row.attempt + 1), _reason(failure))
@@ -326,77 +329,6 @@ async def save_heads(session: AsyncSession, consumer: str, versions: Mapping[str
             "versions": list(versions.values()),
         },
     )
-
-
-async def first_parked(session: AsyncSession, consumer: str, key: str) -> ParkedRow | None:
-    """The parked event of the key that comes first, locked."""
-    found: ParkedRow | None = await session.scalar(
-        select(ParkedRow)
-        .where(ParkedRow.consumer == consumer, ParkedRow.key == key)
-        .order_by(ParkedRow.version)
-        .limit(1)
-        .with_for_update()
-    )
-    return found
-
-
-async def wake_next(session: AsyncSession, consumer: str, key: str, head: int) -> None:
-    """The event after `head`, if it is parked waiting, is due now."""
-    await session.execute(
-        update(ParkedRow)
-        .where(
-            ParkedRow.consumer == consumer,
-            ParkedRow.key == key,
-            ParkedRow.status == "waiting",
-            ParkedRow.version <= head + 1,
-        )
-        .values(next_at=now())
-    )
-
-
-async def forget(session: AsyncSession, row: ParkedRow, head: int) -> None:
-    """Remove a parked event that took effect or was discarded; the next of its key may run."""
-    consumer, key = row.consumer, row.key
-    await session.execute(delete(ParkedRow).where(ParkedRow.id == row.id))
-    await wake_next(session, consumer, key, head)
-
-
-async def reschedule(
-    session: AsyncSession,
-    row: ParkedRow,
-    next_at: datetime,
-    reason: str,
-    *,
-    status: str = "waiting",
-) -> None:
-    """Set when a parked event is tried again; to wait behind another (NEVER) is no attempt."""
-    attempt = row.attempt if next_at is NEVER and status == "waiting" else row.attempt + 1
-    await session.execute(
-        update(ParkedRow)
-        .where(ParkedRow.id == row.id)
-        .values(next_at=next_at, reason=reason, status=status, attempt=attempt)
-    )
-
-
-def envelope_of(row: ParkedRow) -> Envelope:
-    return Envelope(
-        event_id=row.event_id,
-        key=row.key,
-        topic=row.topic,
-        version=row.version,
-        brand_id=row.brand_id,
-        type=row.headers.get("ce_type", ""),
-        occurred_at=datetime.fromisoformat(row.headers["ce_time"]),
-        traceparent=row.headers.get("ce_traceparent"),
-        headers=row.headers,
-        payload=row.payload,
-    )
-
-
-def backoff(attempt: int) -> datetime:
-    """When a failed event is due again: full jitter over 1 s, 5 s, 30 s, 2 min, 10 min, 1 h."""
-    seconds = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS)) - 1]
-    return now() + timedelta(seconds=random.uniform(0, seconds))
 
 
 def is_unavailable(error: BaseException) -> bool:

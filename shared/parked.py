@@ -14,7 +14,8 @@ from shared import audit, envelope
 from shared.clock import now
 from shared.database import Sessions
 from shared.errors import Conflict, NotFound
-from shared.inbox import forget, lock_keys, save_heads
+from shared.inbox import lock_keys, save_heads
+from shared.parking import forget
 from shared.tables import HeadRow, InboxRow, ParkedRow
 
 _SESSION_SECONDS = 15
