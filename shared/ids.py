@@ -55,6 +55,7 @@ __all__ = [
     "StaffId",
     "TemplateId",
     "TouchpointId",
+    "TransferId",
     "UnitId",
     "parse_id",
     "parse_typed",
@@ -152,6 +153,7 @@ ContactId = Annotated[UUID, *_typed_id("contact")]
 OfferId = Annotated[UUID, *_typed_id("offer")]
 DecisionId = Annotated[UUID, *_typed_id("decision")]
 TouchpointId = Annotated[UUID, *_typed_id("touch")]
+TransferId = Annotated[UUID, *_typed_id("transfer")]
 DealId = Annotated[UUID, *_typed_id("deal")]
 EndpointId = Annotated[UUID, *_typed_id("endpoint")]
 DeliveryId = Annotated[UUID, *_typed_id("delivery")]

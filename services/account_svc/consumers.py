@@ -28,6 +28,7 @@ from shared.events.content import (
     PostPublished,
 )
 from shared.events.lead import (
+    ContactTransferred,
     DealVoided,
     DealWon,
     LeadAccepted,
@@ -36,11 +37,14 @@ from shared.events.lead import (
     LeadHandoverFinished,
     LeadQualified,
     LeadVoided,
+    TransferStep,
 )
+from shared.ids import typed
 
 TOPICS = (
     "kos.lead",
     "kos.deal",
+    "kos.contact",
     "kos.post",
     "kos.draft",
     "kos.authorization",
@@ -48,6 +52,11 @@ TOPICS = (
     "kos.content_handover",
     "kos.lead_handover",
 )
+
+_PAID_STEPS = {
+    TransferStep.STAGE_1_DONE: Trigger.TRANSFER_STAGE_1,
+    TransferStep.STAGE_2_DONE: Trigger.TRANSFER_STAGE_2,
+}
 
 _REFUSED_BY_PLATFORM = frozenset({"platform_review_unfit", "removed_on_platform"})
 """Why a post failed, where that speaks against its account."""
@@ -154,6 +163,27 @@ async def on_deal_voided(session: AsyncSession, received: Received[DealVoided]) 
         Trigger.DEAL_WON,
         received.event.subject,
         voided_at=received.occurred_at,
+    )
+
+
+async def on_contact_transferred(
+    session: AsyncSession, received: Received[ContactTransferred]
+) -> None:
+    """A stage that is done pays once; that the transfer is dropped later takes nothing back."""
+    event = received.event
+    trigger = _PAID_STEPS.get(event.step)
+    if trigger is None or event.dropped_reason is not None:
+        return
+    await incentives.reward(
+        session,
+        received.brand_id,
+        trigger,
+        typed("transfer", event.transfer_id),
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        earned_at=event.at,
+        facts={"attempt": event.attempt, "means": event.means.value},
+        origin=Origin(contact_id=event.contact_id),
     )
 
 
@@ -364,6 +394,7 @@ HANDLERS: dict[type[Event], Handler] = {
     LeadVoided: on_lead_voided,
     DealWon: on_deal_won,
     DealVoided: on_deal_voided,
+    ContactTransferred: on_contact_transferred,
     PostPublished: on_post_published,
     PostFailed: on_post_failed,
     PostMeasured: on_post_measured,

@@ -18,6 +18,7 @@ from shared.events.account import (
     AccountActivated,
     AccountChanged,
     AccountHandedOver,
+    AccountPairChecked,
     AccountRegistered,
     AccountRestricted,
     AccountRetired,
@@ -109,6 +110,10 @@ async def on_account_handed_over(
     )
 
 
+async def on_pair_checked(session: AsyncSession, received: Received[AccountPairChecked]) -> None:
+    await directory.save_pair(session, received.brand_id, received.event, received.version)
+
+
 def on_account_status(status: AccountStatus) -> Handler:
     async def on_change(session: AsyncSession, received: Received[AccountActivated]) -> None:
         await directory.set_account_status(
@@ -154,6 +159,7 @@ DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     AccountSuspended: on_account_status(AccountStatus.SUSPENDED),
     AccountRetired: on_account_status(AccountStatus.RETIRED),
     AccountHandedOver: on_account_handed_over,
+    AccountPairChecked: on_pair_checked,
     PostPublished: on_post_published,
     CampaignLaunched: on_campaign_launched,
     HandoverStarted: on_handover_started,

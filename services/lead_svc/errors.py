@@ -1,6 +1,6 @@
 """Refusals that callers of lead_svc can act on."""
 
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class LeadNotFound(NotFound):
@@ -61,3 +61,63 @@ class DealVoidedAlready(Conflict):
 
 class StaffNotNamed(Invalid):
     code = "staff_not_named"
+
+
+class TransferNotFound(NotFound):
+    code = "transfer_not_found"
+
+
+class TransferOpenAlready(Conflict):
+    code = "transfer_open"
+
+
+class TransferClosed(Conflict):
+    """The transfer is done or was dropped."""
+
+    code = "transfer_closed"
+
+
+class TransferStepOutOfOrder(Conflict):
+    """A step would be skipped or taken back; the message names the one that comes next."""
+
+    code = "transfer_step_out_of_order"
+
+
+class ContactNotOwned(Conflict):
+    """No seller owns the contact, so there is nobody's private account to move it to."""
+
+    code = "contact_not_owned"
+
+
+class NotTheOwner(Forbidden):
+    """The contact is another seller's."""
+
+    code = "not_the_owner"
+
+
+class AccountNotOfOwner(Invalid):
+    code = "account_not_of_owner"
+
+
+class AccountClosed(Conflict):
+    code = "account_closed"
+
+
+class PairNotChecked(Conflict):
+    """Nobody has compared the seller's public and private account as they are now."""
+
+    code = "pair_not_checked"
+
+
+class PairFailed(Conflict):
+    """The seller's two accounts are not one persona; the message names the fields that differ."""
+
+    code = "pair_failed"
+
+
+class ConsentInFuture(Invalid):
+    code = "consent_in_future"
+
+
+class DueOutOfRange(Invalid):
+    code = "due_out_of_range"

@@ -13,8 +13,9 @@ from lead_svc.consumers import (
 )
 from lead_svc.intake import TELL_MORE, telling_more
 from lead_svc.models.offer import EXPIRE, WITHDRAW
+from lead_svc.models.transfer import TIME_OUT
 from lead_svc.settings import Settings
-from lead_svc.use_cases import handovers, offers
+from lead_svc.use_cases import handovers, offers, transfers
 from lead_svc.use_cases.qualify import QUALIFY, qualify
 from lead_svc.webhooks import consumers as webhooks
 from lead_svc.webhooks.sender import Sender
@@ -69,6 +70,7 @@ async def build(
     client = await stack.enter_async_context(create_client(settings.target_policy))
     handlers = {
         **offer_timers(sessions, audit_key),
+        **transfer_timer(sessions, audit_key),
         **qualify_timer(sessions, vault, audit_key, grace),
         TELL_MORE: telling_more(sessions, vault),
         DELIVER: Sender(sessions, vault, client).deliver_due,
@@ -111,6 +113,16 @@ def offer_timers(sessions: Sessions, audit_key: bytes) -> dict[str, TimerHandler
         return next_at
 
     return {EXPIRE: expire, WITHDRAW: withdraw, handovers.INHERIT: hand_on}
+
+
+def transfer_timer(sessions: Sessions, audit_key: bytes) -> dict[str, TimerHandler]:
+    async def time_out(due: Due) -> datetime | None:
+        async with brand_session(sessions, due.brand_id) as session:
+            next_at = await transfers.time_out(session, due.brand_id, due.subject_id, at=now())
+            await audit.flush(session, due.brand_id, audit_key)
+        return next_at
+
+    return {TIME_OUT: time_out}
 
 
 def qualify_timer(

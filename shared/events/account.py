@@ -302,6 +302,10 @@ class AccountPairChecked(AccountEvent):
     state: str
     """`passed`, `failed` or `unchecked`."""
     score_percent: int | None
+    staff_id: StaffId | None = None
+    """Whose accounts they were when they were compared."""
+    failed_fields: list[str] = Field(default_factory=list)
+    """Which fields the pair failed by."""
 
 
 class AccountHealthChanged(AccountEvent):

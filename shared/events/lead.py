@@ -18,6 +18,7 @@ from shared.ids import (
     PostId,
     ReceiptId,
     StaffId,
+    TransferId,
     UnitId,
 )
 
@@ -28,6 +29,42 @@ class Stage(StrEnum):
     DEAL = "deal"
     CARE = "care"
     REPURCHASE = "repurchase"
+
+
+class LeadInMeans(StrEnum):
+    """How a customer comes from a public account to the private one: the words of the policy fact
+    `lead_in_means`, and what a customer does of their own accord."""
+
+    CONTACT_WAY = "contact_way"
+    ACQUISITION_LINK = "acquisition_link"
+    CONTACT_CARD = "contact_card"
+    LEAD_FORM = "lead_form"
+    WECOM_CARD = "wecom_card"
+    WECOM_SERVICE = "wecom_service"
+    STORE_VISIT = "store_visit"
+    CUSTOMER_REQUEST = "customer_request"
+
+
+class TransferStep(StrEnum):
+    """In this order; none is left out."""
+
+    STAGE_1_OPEN = "stage_1_open"
+    STAGE_1_DONE = "stage_1_done"
+    STAGE_2_OPEN = "stage_2_open"
+    STAGE_2_DONE = "stage_2_done"
+
+
+class TransferDropReason(StrEnum):
+    CUSTOMER_DECLINED = "customer_declined"
+    CUSTOMER_SILENT = "customer_silent"
+    CUSTOMER_LEFT = "customer_left"
+    """Removed the seller, or left the brand's side again."""
+    WRONG_PERSON = "wrong_person"
+    OPENED_BY_MISTAKE = "opened_by_mistake"
+    TIMED_OUT = "timed_out"
+    OWNER_CHANGED = "owner_changed"
+    MERGED = "merged"
+    """The contact is another one's, who has a transfer or an owner already."""
 
 
 class LeadEvent(Event):
@@ -186,13 +223,33 @@ class ContactStageChanged(ContactEvent):
     changed_by: str
 
 
-class ContactTransferred(ContactEvent):
-    """The contact belongs to another seller."""
+class ContactHandedOver(ContactEvent):
+    """Somebody left, and the contact belongs to another seller."""
 
-    type: ClassVar[str] = "kos.contact.transferred.v1"
+    type: ClassVar[str] = "kos.contact.handed_over.v1"
     from_staff_id: StaffId
     staff_id: StaffId
-    handover_id: HandoverId | None = None
+    handover_id: HandoverId
+
+
+class ContactTransferred(ContactEvent):
+    """A transfer of the contact has reached `step`, or was dropped there.
+
+    `staff_id` is the seller whose transfer it was at that time.
+    """
+
+    type: ClassVar[str] = "kos.contact.transferred.v1"
+    transfer_id: TransferId
+    attempt: int
+    """How many transfers the contact has had, this one included."""
+    staff_id: StaffId
+    unit_id: UnitId
+    account_id: AccountId
+    """The public account that the contact comes from."""
+    means: LeadInMeans
+    step: TransferStep
+    dropped_reason: TransferDropReason | None
+    at: datetime
 
 
 class ContactErased(ContactEvent):

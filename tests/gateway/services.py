@@ -30,6 +30,7 @@ PATHS = {
     "contact": ("lead", "contacts"),
     "offer": ("lead", "offers"),
     "deal": ("lead", "deals"),
+    "transfer": ("lead", "transfers"),
 }
 
 
@@ -286,6 +287,23 @@ ROWS: dict[str, Row] = {
         "expires_at": AT,
         "answered_at": None,
         "decision_id": None,
+    },
+    "transfer": {
+        "contact_id": None,
+        "staff_id": None,
+        "unit_id": None,
+        "account_id": None,
+        "private_account_id": None,
+        "attempt": 1,
+        "means": "contact_card",
+        "status": "open",
+        "step": "stage_1_open",
+        "due_at": AT,
+        "opened_at": AT,
+        "closed_at": None,
+        "dropped_reason": None,
+        "note": None,
+        "steps": [],
     },
     "deal": {
         "lead_id": None,

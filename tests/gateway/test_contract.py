@@ -60,6 +60,7 @@ VERB_PREFIX = {
     "Lead": "lead",
     "Contact": "contact",
     "Deal": "deal",
+    "Transfer": "transfer",
     "PlatformConnection": "conn",
     "Receipt": "rcpt",
     "WebhookEndpoint": "endpoint",

@@ -45,6 +45,7 @@ KINDS: dict[str, tuple[Service, str]] = {
     "decision": ("lead", "decision"),
     "touch": ("lead", "touchpoint"),
     "deal": ("lead", "deal"),
+    "transfer": ("lead", "transfer"),
     "endpoint": ("lead", "webhook_endpoint"),
     "delivery": ("lead", "webhook_delivery"),
 }
@@ -90,6 +91,8 @@ class Brand:
     """The entry that was taken back and not appealed against, by the word of the store."""
     offered: dict[str, str] = field(default_factory=dict)
     """The lead that waits for its seller's answer, by the word of the store."""
+    free: dict[str, str] = field(default_factory=dict)
+    """A contact of the seller without an open transfer, by the word of the store."""
     parked: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By service: the event and the consumer it waits for."""
     words: dict[str, str] = field(default_factory=dict)
@@ -123,6 +126,7 @@ class Brand:
         turned.east, turned.west = store, other
         turned.ids = {**self.ids, **self.at[store.word]}
         turned.offered = {"east": self.offered[store.word]}
+        turned.free = {"east": self.free[store.word]}
         return turned
 
     def secrets(self) -> list[str]:

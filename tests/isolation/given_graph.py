@@ -40,6 +40,7 @@ PREFIXES = {
     "Contact": "contact",
     "Offer": "offer",
     "Deal": "deal",
+    "Transfer": "transfer",
     "WebhookEndpoint": "endpoint",
     "WebhookDelivery": "delivery",
     "Handover": "handover",
@@ -127,6 +128,8 @@ def _input(**values: Any) -> dict[str, Any]:
     return {"input": values}
 
 
+CONSENT = {"purpose": "x", "noticeVersion": "x", "at": "2026-11-01T00:00:00Z"}
+
 GIVEN: dict[str, Any] = {
     # the store's seller came before all who were hired later
     "staff": lambda brand: {"unitId": brand.east.unit, "first": 20},
@@ -191,6 +194,10 @@ GIVEN: dict[str, Any] = {
     "captureLead": lambda brand: _input(leadId=f"{brand.canary}-new"),
     "acceptLead": lambda brand: _input(id=brand.offered["east"], staffId=brand.east.staff),
     "declineLead": lambda brand: _input(id=brand.offered["east"], staffId=brand.east.staff),
+    "openTransfer": lambda brand: _input(
+        contactId=brand.free["east"], accountId=brand.east.accounts[0], consent=CONSENT
+    ),
+    "openSecondStage": lambda _: _input(consent=CONSENT),
     "moveContactStage": lambda _: _input(stage="CARE"),
     "holdingPolicy": lambda _: {"platform": "XIAOHONGSHU", "fact": "POSTS_PER_DAY"},
     "setPlatformPolicy": lambda _: _input(platform="DOUYIN", fact="POSTS_PER_DAY", number=5),

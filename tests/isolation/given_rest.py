@@ -18,6 +18,8 @@ def soon(hours: float) -> str:
 
 SECRETS = {"keys": ["whsec_" + "A" * 43 + "="]}
 
+CONSENT = {"purpose": "x", "notice_version": "x", "at": "2026-11-01T00:00:00Z"}
+
 QUESTIONS = [{"text": "x", "options": ["x", "y"], "right_options": [1]}]
 
 
@@ -173,6 +175,16 @@ SPECIAL: dict[str, Any] = {
     },
     "lead POST /connections/{connection_id}/change-settings": {"body": lambda _: {"settings": {}}},
     "lead POST /leads": {"body": lambda brand: {"lead_id": f"{brand.canary}-new"}},
+    "lead POST /transfers": {
+        "body": lambda brand: {
+            "contact_id": brand.free["east"],
+            "account_id": brand.east.accounts[0],
+            "consent": CONSENT,
+        }
+    },
+    "lead POST /transfers/{transfer_id}/open-second-stage": {
+        "body": lambda _: {"consent": CONSENT}
+    },
     "lead POST /contacts/find": {"body": lambda brand: {"phone": brand.east.lead_phone}},
     "lead PUT /routing-policy": {
         "body": lambda _: {"offer_minutes_by_grade": dict.fromkeys("ABCD", 30)}

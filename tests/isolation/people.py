@@ -33,7 +33,7 @@ class People(Hand):
                 "name": canary,
                 "bio": canary,
                 "tone": canary,
-                "taboo_words": [canary],
+                "taboo_words": [self.text("no")],
                 "interests": [canary],
                 "name_pattern": canary,
             },

@@ -18,6 +18,7 @@ from tests.isolation.judging import judge
 from tests.isolation.leads import Leads
 from tests.isolation.people import People
 from tests.isolation.posts import Posts
+from tests.isolation.transfers import move_contacts
 from tests.isolation.world import World
 
 Json = dict[str, Any]
@@ -34,6 +35,7 @@ async def plant(world: World, seed: str) -> Brand:
     await planter.publish()
     await planter.sell()
     await judge(planter)
+    await move_contacts(planter)
     await planter.park()
     return await planter.finish()
 
@@ -95,6 +97,7 @@ class Planter(People, Posts, Leads):
             ("lead", "lead", "lead", "unit_id = $1"),
             ("lead", "offer", "offer", "unit_id = $1"),
             ("lead", "deal", "deal", "unit_id = $1"),
+            ("lead", "transfer", "transfer", "unit_id = $1"),
             ("lead", "contact", "lead", "unit_id = $1"),
         )
         for service, prefix, table, condition in places:

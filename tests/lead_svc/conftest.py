@@ -17,7 +17,7 @@ from lead_svc.app import create_app
 from lead_svc.consumers import DIRECTORY_HANDLERS, pipeline_handlers
 from lead_svc.settings import Settings
 from lead_svc.use_cases.capture import capture_lead
-from lead_svc.worker import offer_timers, qualify_timer
+from lead_svc.worker import offer_timers, qualify_timer, transfer_timer
 from shared.access import Principal, Role
 from shared.authentication import issue_service_token
 from shared.clock import now
@@ -77,13 +77,24 @@ class Brand:
 
     async def receive(self, event: Event) -> None:
         """Deliver the event to its consumer, twice."""
-        handlers = {**DIRECTORY_HANDLERS, **pipeline_handlers(self.vault, GRACE)}
         version = self.versions.get(event.subject, 0) + 1
         self.versions[event.subject] = version
+        await self.receive_as(event, version)
+
+    async def receive_as(self, event: Event, version: int) -> None:
+        """Deliver the event, twice, as this version of its aggregate, whichever came before."""
+        handlers = {**DIRECTORY_HANDLERS, **pipeline_handlers(self.vault, GRACE)}
         await self._deliver(event, version, handlers)
+
+    async def take_parked(self) -> None:
+        """Take in what waited for an event that has come, as the consumer's retry worker does."""
+        inbox = Inbox("test", DIRECTORY_HANDLERS, self.worker, self.audit_key)
+        while await inbox.retry_due():
+            pass
 
     async def _deliver(self, event: Event, version: int, handlers: Any) -> None:
         inbox = Inbox("test", handlers, self.worker, self.audit_key)
+        at = now()
         envelope = Envelope(
             event_id=uuid7(),
             key=event.subject,
@@ -91,9 +102,9 @@ class Brand:
             version=version,
             brand_id=self.id,
             type=event.type,
-            occurred_at=now(),
+            occurred_at=at,
             traceparent=None,
-            headers={},
+            headers={"ce_type": event.type, "ce_time": at.isoformat()},
             payload=event.data(),
         )
         await inbox.take([envelope])
@@ -245,6 +256,7 @@ class Brand:
         """Run a timer's handler as the worker does, whether or not it is due."""
         handlers = {
             **offer_timers(self.worker, self.audit_key),
+            **transfer_timer(self.worker, self.audit_key),
             **qualify_timer(self.worker, self.vault, self.audit_key, timedelta(seconds=10)),
         }
         return await handlers[kind](Due(self.id, kind, subject_id, now(), 0))

@@ -8,7 +8,7 @@ from lead_svc.use_cases.handovers import INHERIT
 from shared.clock import now
 from shared.events.account import HandoverCancelled, HandoverStarted, StaffAbsent, StaffDeparted
 from shared.events.lead import (
-    ContactTransferred,
+    ContactHandedOver,
     LeadHandedOver,
     LeadHandoverCancelled,
     LeadHandoverFinished,
@@ -64,13 +64,13 @@ async def test_a6_open_leads_and_contacts_go_to_the_takers_and_that_is_told_once
     await hand_on(brand, handover_id)
 
     told = await brand.announced(LeadHandedOver)
-    transferred = await brand.announced(ContactTransferred)
+    handed_on = await brand.announced(ContactHandedOver)
     contacts = await brand.rows("select id, owner_staff_id from contact")
     leads = await brand.rows("select contact_id, staff_id from lead")
     assert await owners(brand) == dict.fromkeys(takers, 2)
     assert {event.lead_id for event in told} == set(lead_ids)
     assert {event.from_staff_id for event in told} == {store.seller}
-    assert len(transferred) == 4
+    assert len(handed_on) == 4
     # who follows the lead follows the contact
     assert {row["id"]: row["owner_staff_id"] for row in contacts} == {
         row["contact_id"]: row["staff_id"] for row in leads

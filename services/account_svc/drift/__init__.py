@@ -7,6 +7,7 @@ from account_svc.drift.comparing import (
     DriftState,
     Profile,
     compare,
+    failing_fields,
 )
 from account_svc.drift.rules import DriftField, DriftRules, drift_rules
 
@@ -20,4 +21,5 @@ __all__ = [
     "Profile",
     "compare",
     "drift_rules",
+    "failing_fields",
 ]

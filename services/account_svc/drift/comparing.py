@@ -1,7 +1,7 @@
 """From a persona's card and two profiles to a score for each field, and one for the pair: pure."""
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -85,6 +85,20 @@ def compare(rules: DriftRules, card: Card, public: Profile, private: Profile) ->
     else:
         state = DriftState.PASSED if overall >= rules.passes_at else DriftState.FAILED
     return Drift(state, overall, fields)
+
+
+def failing_fields(
+    rules: DriftRules, state: DriftState, scores: Mapping[str, float | None]
+) -> list[DriftField]:
+    """What a failed pair failed by: fields below their own limit, else those that pulled the whole
+    below its limit."""
+    if state is not DriftState.FAILED:
+        return []
+    known = [(rule, scores[rule.name]) for rule in rules.field]
+    broken = [rule.name for rule, score in known if score is not None and score < rule.fails_below]
+    return broken or [
+        rule.name for rule, score in known if score is not None and score < rules.passes_at
+    ]
 
 
 def _weakest(field: DriftField, sides: Sides) -> Comparison:

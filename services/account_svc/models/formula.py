@@ -15,6 +15,7 @@ from typing import Any
 from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
 
 from account_svc.models.incentive import LARGEST_REWARD, Trigger
+from shared.events.lead import LeadInMeans
 
 LONGEST = 500
 """Characters of a formula."""
@@ -71,6 +72,11 @@ _GRAMMAR = (
     *_OPERATORS,
 )
 
+_TRANSFER: dict[str, tuple[int | str, ...]] = {
+    "attempt": (1, 2, 1_000),
+    "means": tuple(each.value for each in LeadInMeans),
+}
+
 VARIABLES: dict[Trigger, dict[str, tuple[int | str, ...]]] = {
     Trigger.LEAD_ACCEPTED: {
         "score": (0, 1, 60, 100),
@@ -98,11 +104,14 @@ VARIABLES: dict[Trigger, dict[str, tuple[int | str, ...]]] = {
         "follows": (0, 1_000),
         "hours": (0, 24, 10_000),
     },
+    Trigger.TRANSFER_STAGE_1: _TRANSFER,
+    Trigger.TRANSFER_STAGE_2: _TRANSFER,
 }
 """What a trigger's formula may name, with values that it is tried with before it is taken.
 
 `amount` is in minor units of `currency`, `hours` are those since the post was published; a fact
-that the event does not tell is 0 or "".
+that the event does not tell is 0 or "". `attempt` counts the contact's transfers, this one
+included.
 """
 
 

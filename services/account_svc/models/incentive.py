@@ -28,6 +28,10 @@ class Trigger(StrEnum):
     POST_PUBLISHED = "post_published"
     POST_QUALITY = "post_quality"
     """A post was measured: the first measurement that its formula pays for counts."""
+    TRANSFER_STAGE_1 = "transfer_stage_1"
+    """A contact came from a public account to the seller's private one."""
+    TRANSFER_STAGE_2 = "transfer_stage_2"
+    """A contact came from there to what is the brand's own."""
 
 
 class IncentiveRule(OfBrand, Base):
@@ -98,7 +102,7 @@ class LedgerEntry(OfBrand, Aggregate, Base):
     rule_version: Mapped[int]
     trigger: Mapped[Trigger]
     cause: Mapped[str]
-    """Typed id of the lead, deal or post."""
+    """Typed id of the lead, deal, post or transfer."""
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str]
     earned_at: Mapped[datetime]

@@ -131,13 +131,8 @@ async def find_store(session: AsyncSession, brand_id: UUID, unit_id: UUID) -> Un
     return found
 
 
-async def save_check(session: AsyncSession, check: PairCheck) -> str | None:
-    """Replace the account's check; the state that it had before."""
-    key = check.brand_id, check.account_id
-    earlier = await session.get(PairCheck, key)
-    before = None if earlier is None else earlier.state
-    await session.merge(check)
-    return before
+async def find_check(session: AsyncSession, brand_id: UUID, account_id: UUID) -> PairCheck | None:
+    return await session.get(PairCheck, (brand_id, account_id))
 
 
 def split_domains(accounts: Sequence[Account]) -> tuple[list[Account], Account | None]:

@@ -12,6 +12,7 @@ from account_svc.models import ProfileFacts
 from shared.ids import AccountId, PersonaId, StaffId, UnitId, typed
 
 _DENIALS = {
+    DriftState.UNCHECKED: "the two accounts have not been compared: too little of them was seen",
     DriftState.FAILED: "the two accounts are no longer one persona: see the fields that differ",
 }
 

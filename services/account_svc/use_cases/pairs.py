@@ -5,7 +5,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.drift import Card, Drift, DriftState, Profile, compare, drift_rules
+from account_svc.drift import (
+    Card,
+    Drift,
+    DriftField,
+    DriftState,
+    Profile,
+    compare,
+    drift_rules,
+    failing_fields,
+)
 from account_svc.models import (
     Account,
     PairCheck,
@@ -53,7 +62,7 @@ async def observe_profile(
 
 
 async def check(session: AsyncSession, account: Account) -> None:
-    """Compare the pairs of the account's seller and persona; a turn is announced.
+    """Compare the pairs of the account's seller and persona; what is new is announced.
 
     So is the end of a pair that the account belonged to: its check says nothing any more.
     """
@@ -134,8 +143,10 @@ async def _keep(session: AsyncSession, drift: Drift, public: Account, private: A
         fields=[asdict(each) for each in drift.fields],
         checked_at=now(),
     )
-    before = await repository.save_check(session, check)
-    if drift.state != (before or DriftState.UNCHECKED):
+    earlier = await repository.find_check(session, check.brand_id, check.account_id)
+    told = None if earlier is None else _told(earlier)
+    await session.merge(check)
+    if _told(check) != (told or (DriftState.UNCHECKED,)):
         await _announce(session, check, public)
 
 
@@ -150,5 +161,25 @@ async def _announce(session: AsyncSession, check: PairCheck, public: Account) ->
             persona_id=check.persona_id,
             state=check.state,
             score_percent=None if check.score is None else round(check.score * 100),
+            staff_id=check.staff_id,
+            failed_fields=list(_failed_fields(check)),
         ),
     )
+
+
+def _told(check: PairCheck) -> tuple[object, ...]:
+    """What whoever leads customers on has to know; its change is announced."""
+    if check.state == DriftState.UNCHECKED:
+        return (DriftState.UNCHECKED,)
+    return (
+        check.state,
+        check.staff_id,
+        check.private_account_id,
+        check.persona_id,
+        _failed_fields(check),
+    )
+
+
+def _failed_fields(check: PairCheck) -> list[DriftField]:
+    scores = {each["field"]: each["score"] for each in check.fields}
+    return failing_fields(drift_rules(), DriftState(check.state), scores)

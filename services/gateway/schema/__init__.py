@@ -59,6 +59,7 @@ from gateway.schema.training import (
     TrainingMutation,
     TrainingQuery,
 )
+from gateway.schema.transfers import TRANSFERS, TransfersMutation, TransfersQuery
 from gateway.schema.webhooks import DELIVERIES, ENDPOINTS, WebhooksMutation, WebhooksQuery
 
 KINDS: dict[str, Kind[Any]] = {
@@ -77,6 +78,7 @@ KINDS: dict[str, Kind[Any]] = {
         CONTACTS,
         OFFERS,
         DEALS,
+        TRANSFERS,
         CONNECTIONS,
         ENDPOINTS,
         COURSES,
@@ -115,6 +117,7 @@ class Query(
     LeadsQuery,
     ContactsQuery,
     DealsQuery,
+    TransfersQuery,
     ConversionsQuery,
     TrainingQuery,
     TalentQuery,
@@ -154,6 +157,7 @@ class Mutation(
     LeadsMutation,
     ContactsMutation,
     DealsMutation,
+    TransfersMutation,
     TrainingMutation,
     TalentMutation,
     IncentivesMutation,

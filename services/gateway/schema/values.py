@@ -74,6 +74,8 @@ class IncentiveTrigger(StrEnum):
     DEAL_WON = "deal_won"
     POST_PUBLISHED = "post_published"
     POST_QUALITY = "post_quality"
+    TRANSFER_STAGE_1 = "transfer_stage_1"
+    TRANSFER_STAGE_2 = "transfer_stage_2"
 
 
 @strawberry.enum
@@ -383,6 +385,51 @@ class RoutingStep(StrEnum):
 class DealStatus(StrEnum):
     WON = "won"
     VOIDED = "voided"
+
+
+@strawberry.enum
+class TransferStatus(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+@strawberry.enum(description="The part of a transfer that is to be completed.")
+class TransferStage(StrEnum):
+    STAGE_1 = "stage_1"
+    STAGE_2 = "stage_2"
+
+
+@strawberry.enum(description="In this order; none is left out.")
+class TransferStep(StrEnum):
+    STAGE_1_OPEN = "stage_1_open"
+    STAGE_1_DONE = "stage_1_done"
+    STAGE_2_OPEN = "stage_2_open"
+    STAGE_2_DONE = "stage_2_done"
+
+
+@strawberry.enum(description="The last three are found by the system and cannot be given.")
+class TransferDropReason(StrEnum):
+    CUSTOMER_DECLINED = "customer_declined"
+    CUSTOMER_SILENT = "customer_silent"
+    CUSTOMER_LEFT = "customer_left"
+    WRONG_PERSON = "wrong_person"
+    OPENED_BY_MISTAKE = "opened_by_mistake"
+    TIMED_OUT = "timed_out"
+    OWNER_CHANGED = "owner_changed"
+    MERGED = "merged"
+
+
+@strawberry.enum(description="How a customer comes from a public account to the private one.")
+class LeadInMeans(StrEnum):
+    CONTACT_WAY = "contact_way"
+    ACQUISITION_LINK = "acquisition_link"
+    CONTACT_CARD = "contact_card"
+    LEAD_FORM = "lead_form"
+    WECOM_CARD = "wecom_card"
+    WECOM_SERVICE = "wecom_service"
+    STORE_VISIT = "store_visit"
+    CUSTOMER_REQUEST = "customer_request"
 
 
 @strawberry.enum

@@ -9,12 +9,19 @@ from lead_svc.models.directory import (
     PostEntry,
     Seller,
     SellerAccount,
+    SellerPair,
     SellerRight,
 )
 from lead_svc.models.handover import LeadHandover
 from lead_svc.models.intake import Connection, ConnectionStatus, Receipt, ReceiptStatus
 from lead_svc.models.lead import Lead, LeadStatus
 from lead_svc.models.offer import Decision, Offer, OfferStatus, RoutingPolicy
+from lead_svc.models.transfer import (
+    Transfer,
+    TransferStage,
+    TransferStatus,
+    TransferStepTaken,
+)
 from lead_svc.models.webhook import (
     DeliveryStatus,
     EndpointStatus,
@@ -47,9 +54,14 @@ __all__ = [
     "RoutingPolicy",
     "Seller",
     "SellerAccount",
+    "SellerPair",
     "SellerRight",
     "StageChange",
     "Touchpoint",
+    "Transfer",
+    "TransferStage",
+    "TransferStatus",
+    "TransferStepTaken",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lead_svc.errors import ContactErasedAlready, StageOutOfOrder
@@ -85,6 +85,7 @@ class ContactMerge(Base):
     merged_owner_staff_id: Mapped[UUID | None]
     identity_ids: Mapped[list[UUID]]
     lead_ids: Mapped[list[UUID]]
+    transfer_ids: Mapped[list[UUID]] = mapped_column(server_default=text("'{}'"))
     merged_at: Mapped[datetime]
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lead_svc.models.base import Base
@@ -124,6 +124,22 @@ class SellerAccount(Base):
     unit_id: Mapped[UUID]
     staff_id: Mapped[UUID | None]
     status: Mapped[AccountStatus]
+
+
+class SellerPair(Base):
+    """The newest comparison of a public account with its seller's private one, as of `version` of
+    the public account."""
+
+    __tablename__ = "seller_pair"
+
+    brand_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    private_account_id: Mapped[UUID]
+    staff_id: Mapped[UUID | None]
+    """Whose accounts they were; None where the event did not tell."""
+    state: Mapped[str]
+    failed_fields: Mapped[list[str]]
+    version: Mapped[int] = mapped_column(BigInteger)
 
 
 class PostEntry(Base):

@@ -17,10 +17,12 @@ from lead_svc.models import (
     PostEntry,
     Seller,
     SellerAccount,
+    SellerPair,
     SellerRight,
 )
 from lead_svc.repository.units import below
 from shared.events.account import (
+    AccountPairChecked,
     AccountRegistered,
     AccountStatus,
     CertificateEarned,
@@ -185,6 +187,34 @@ async def hand_over_account(
         .where(SellerAccount.brand_id == brand_id, SellerAccount.id == account_id)
         .values(staff_id=staff_id, unit_id=unit_id, status=AccountStatus.HANDED_OVER)
     )
+
+
+async def save_pair(
+    session: AsyncSession, brand_id: UUID, checked: AccountPairChecked, version: int
+) -> None:
+    """Keep the comparison, unless a newer one is kept."""
+    row = {
+        "brand_id": brand_id,
+        "account_id": checked.account_id,
+        "private_account_id": checked.private_account_id,
+        "staff_id": checked.staff_id,
+        "state": checked.state,
+        "failed_fields": checked.failed_fields,
+        "version": version,
+    }
+    statement = insert(SellerPair).values(row)
+    changed = {name: statement.excluded[name] for name in row}
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["brand_id", "account_id"],
+            set_=changed,
+            where=SellerPair.version < statement.excluded.version,
+        )
+    )
+
+
+async def find_pair(session: AsyncSession, brand_id: UUID, account_id: UUID) -> SellerPair | None:
+    return await session.get(SellerPair, (brand_id, account_id))
 
 
 async def save_post(session: AsyncSession, brand_id: UUID, post: PostPublished) -> None:

@@ -6,23 +6,33 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute as Column
 
 from lead_svc.errors import DealNotFound, LeadNotFound
-from lead_svc.models import Connection, Deal, DealStatus, Lead, Receipt
+from lead_svc.models import Connection, Deal, DealStatus, Lead, Receipt, Transfer
 from lead_svc.repository.units import below
 from shared.access import Extent
 
 EVERYTHING = Extent(unit_ids=None, staff_id=None)
 
 
-def within(extent: Extent, brand_id: UUID, table: type[Lead | Deal]) -> ColumnElement[bool]:
+def within(
+    extent: Extent, brand_id: UUID, table: type[Lead | Deal | Transfer]
+) -> ColumnElement[bool]:
     """The rows that the extent covers: all, those of subtrees of units, or one seller's."""
+    return covers(extent, brand_id, staff=table.staff_id, unit=table.unit_id)
+
+
+def covers(
+    extent: Extent, brand_id: UUID, *, staff: Column[Any], unit: Column[Any]
+) -> ColumnElement[bool]:
+    """Whether the extent covers what these columns say whose it is."""
     if extent.staff_id is not None:
-        return table.staff_id == extent.staff_id
+        return staff == extent.staff_id
     if extent.unit_ids is not None:
         subquery = below(brand=":brand", units="cast(:units as uuid[])")
         covered = text(subquery).bindparams(brand=brand_id, units=list(extent.unit_ids))
-        return table.unit_id.in_(covered)
+        return unit.in_(covered)
     return true()
 
 

@@ -20,6 +20,14 @@ OFFERS = """select
 DEAL = """t.id, t.lead_id, t.contact_id, t.staff_id, t.unit_id, t.account_id, t.post_id,
     t.campaign_id, t.amount_minor, t.currency, t.status, t.closed_at, t.void_reason, t.version"""
 DEALS = f"select {DEAL} from deal t"
+TRANSFERS = """select t.id, t.contact_id, t.staff_id, t.unit_id, t.account_id,
+    t.private_account_id, t.attempt, t.means, t.status, t.step, t.due_at, t.opened_at, t.closed_at,
+    t.dropped_reason, t.note
+    from transfer t"""
+TRANSFER_STEPS = """select t.transfer_id, t.number, t.step, t.dropped_reason, t.staff_id,
+    t.taken_by, t.taken_at, t.due_at, t.channel, t.consent_purpose, t.consent_notice_version,
+    t.consent_at
+    from transfer_step t"""
 DECISIONS = """select
     t.id, t.lead_id, t.offer_id, t.policy_version, t.decided_at, t.outcome, t.staff_id,
     t.inputs, t.candidates, t.uncounted, t.tie_break, t.explanation

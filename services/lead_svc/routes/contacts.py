@@ -116,7 +116,7 @@ async def move_stage(
     session: Transaction,
     principal: Annotated[Principal, Depends(MATRIX.allow("contact.move_stage"))],
 ) -> ContactOut:
-    await _require_visible(request, principal, contact_id)
+    await require_visible(request, principal, contact_id)
     contact = await use_cases.move_stage(
         session, principal.brand_id, contact_id, body.stage, actor=principal.actor
     )
@@ -134,7 +134,8 @@ async def erase_contact(
     return await _out(request, session, principal, contact)
 
 
-async def _require_visible(request: Request, principal: Principal, contact_id: UUID) -> None:
+async def require_visible(request: Request, principal: Principal, contact_id: UUID) -> None:
+    """ContactNotFound for a contact that is not the caller's to see."""
     if principal.extent.is_whole_brand:
         return
     where = visible(principal)

@@ -20,7 +20,9 @@ _PREFIXES = {
     "offer_id": "offer",
     "owner_staff_id": "staff",
     "post_id": "post",
+    "private_account_id": "acct",
     "staff_id": "staff",
+    "transfer_id": "transfer",
     "unit_id": "unit",
 }
 _JSON_COLUMNS = frozenset({"score_reasons", "inputs", "candidates", "explanation"})

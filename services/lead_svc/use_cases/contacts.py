@@ -11,6 +11,8 @@ from lead_svc.identity import identities, normal_phone
 from lead_svc.models import Contact, ContactMerge, StageChange
 from lead_svc.personal import SEALED_FIELDS
 from lead_svc.repository import contacts
+from lead_svc.repository.transfers import clear_notes
+from lead_svc.use_cases import transfers
 from shared import audit, outbox
 from shared.clock import now
 from shared.events.lead import ContactErased, ContactMerged, ContactStageChanged, Stage
@@ -112,6 +114,8 @@ async def merge(session: AsyncSession, vault: Vault, kept: Contact, other: Conta
     await _adopt_fields(session, vault, kept, other)
     identity_ids = await contacts.move_identities(session, brand_id, other.id, kept.id)
     lead_ids = await contacts.move_leads(session, brand_id, other.id, kept.id)
+    outbox.add(session, kept, ContactMerged(contact_id=kept.id, merged_contact_id=other.id))
+    transfer_ids = await transfers.follow_merge(session, kept, other, at=now())
     session.add(
         ContactMerge(
             brand_id=brand_id,
@@ -121,13 +125,13 @@ async def merge(session: AsyncSession, vault: Vault, kept: Contact, other: Conta
             merged_owner_staff_id=other.owner_staff_id,
             identity_ids=identity_ids,
             lead_ids=lead_ids,
+            transfer_ids=transfer_ids,
             merged_at=now(),
         )
     )
     other.merged_into_id = kept.id
     kept.lead_count += other.lead_count
     kept.city = kept.city or other.city
-    outbox.add(session, kept, ContactMerged(contact_id=kept.id, merged_contact_id=other.id))
     audit.record(
         session,
         actor="system:identity",
@@ -222,6 +226,7 @@ async def erase(session: AsyncSession, brand_id: UUID, contact_id: UUID, *, acto
     receipt_ids = await contacts.list_receipt_ids(session, brand_id, everyone)
     await contacts.destroy_keys(session, brand_id, [*everyone, *receipt_ids])
     await contacts.clear_identities(session, brand_id, everyone)
+    await clear_notes(session, brand_id, everyone)
     await session.execute(
         update(Contact)
         .where(Contact.brand_id == brand_id, Contact.id.in_(everyone))

@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lead_svc.models import Lead, LeadHandover, Seller
 from lead_svc.repository import handovers as repository
 from lead_svc.repository import offers
+from lead_svc.repository.transfers import list_open as open_transfers
+from lead_svc.use_cases import transfers
 from shared import audit, outbox, timers
 from shared.clock import now
 from shared.events.account import HandoverCancelled, HandoverStarted
 from shared.events.lead import (
-    ContactTransferred,
+    ContactHandedOver,
     LeadHandedOver,
     LeadHandoverCancelled,
     LeadHandoverFinished,
@@ -89,6 +91,7 @@ async def hand_on(
     follows = await repository.who_follows(
         session, brand_id, [contact.id for contact in contacts], there
     )
+    moving = await open_transfers(session, brand_id, [contact.id for contact in contacts])
     for contact in contacts:
         taker_id = follows.get(contact.id) or there[handover.contacts % len(there)]
         handover.contacts += 1
@@ -96,14 +99,17 @@ async def hand_on(
         outbox.add(
             session,
             contact,
-            ContactTransferred(
+            ContactHandedOver(
                 contact_id=contact.id,
                 from_staff_id=handover.staff_id,
                 staff_id=taker_id,
                 handover_id=handover.id,
             ),
         )
-        _audit(session, handover, "contact.transfer", typed("contact", contact.id), taker_id)
+        _audit(session, handover, "contact.hand_over", typed("contact", contact.id), taker_id)
+        if contact.id in moving:
+            taker = sellers[taker_id]
+            await transfers.follow_owner(session, contact, moving[contact.id], taker, at=at)
     if contacts:
         return at
     handover.finished_at = at

@@ -17,6 +17,7 @@ CONSUMERS = {
     "account_svc": (
         "kos.lead",
         "kos.deal",
+        "kos.contact",
         "kos.post",
         "kos.draft",
         "kos.authorization",
