@@ -66,6 +66,8 @@ async def test_a4_a_pair_that_looks_like_its_card_passes(api: Api) -> None:
     pair = await pair_of(api, public)
 
     assert before["state"] == half["state"] == "unchecked"
+    assert half["may_open_transfer"] is False
+    assert "not been compared" in half["denial"]
     assert (pair["state"], pair["may_open_transfer"], pair["denial"]) == ("passed", True, None)
     assert set(scores(pair).values()) == {1.0, 0.9}
     assert (pair["private_account_id"], pair["persona_id"]) == (private["id"], persona["id"])
@@ -76,6 +78,8 @@ async def test_a4_a_pair_that_looks_like_its_card_passes(api: Api) -> None:
             persona_id=uuid_of(persona["id"]),
             state="passed",
             score_percent=99,
+            staff_id=uuid_of(public["staff_id"]),
+            failed_fields=[],
         )
     ]
 
@@ -101,7 +105,11 @@ async def test_a4_a_pair_that_fails_cannot_open_a_transfer_and_says_which_field(
     assert (pair["state"], pair["may_open_transfer"]) == ("failed", False)
     assert "fields" in pair["denial"]
     assert min(scores(pair).items(), key=lambda each: each[1] or 0)[0] == field
-    assert await states(api) == ["passed", "failed"]
+    told = [event for event in await api.events() if isinstance(event, AccountPairChecked)]
+    assert [(event.state, event.failed_fields) for event in told] == [
+        ("passed", []),
+        ("failed", [field]),
+    ]
     assert [each["account_id"] for each in (await api.get("/pairs", state="failed"))["items"]] == [
         public["id"]
     ]
@@ -174,6 +182,38 @@ async def test_a4_a_file_that_gives_an_account_to_another_seller_ends_the_check(
 async def states(api: Api) -> list[str]:
     """As they were announced."""
     return [event.state for event in await api.events() if isinstance(event, AccountPairChecked)]
+
+
+async def test_a4_a_pair_that_fails_by_another_field_is_told_of_anew(api: Api) -> None:
+    _, public, private = await make_pair(api)
+    await observe(api, public)
+
+    await observe(api, private, name="开心每一天")
+    await observe(api, private, name="开心每一天", tone_score=80)
+    await observe(api, private, store="人民广场店")
+
+    told = [event for event in await api.events() if isinstance(event, AccountPairChecked)]
+    assert [event.failed_fields for event in told] == [["name"], ["store"]]
+
+
+async def test_a4_a_pair_in_other_hands_that_passes_again_is_told_with_its_seller(api: Api) -> None:
+    _, public, private = await make_pair(api)
+    await observe(api, public)
+    await observe(api, private)
+    taker = await make_staff(api, await make_unit(api, name="南京西路店"))
+
+    for account in (public, private):
+        await api.post(
+            f"/accounts/{account['id']}/hand-over", {"staff_id": taker["id"], "reason": "调店"}
+        )
+    await observe(api, private)
+
+    told = [event for event in await api.events() if isinstance(event, AccountPairChecked)]
+    assert [(event.state, event.staff_id) for event in told] == [
+        ("passed", uuid_of(public["staff_id"])),
+        ("unchecked", uuid_of(public["staff_id"])),
+        ("passed", uuid_of(taker["id"])),
+    ]
 
 
 async def test_a4_pairs_are_seen_by_who_sees_the_account(api: Api, other_api: Api) -> None:

@@ -1,4 +1,4 @@
-"""The part of a planted brand's life in which contacts go from public accounts to the brand's own."""
+"""The part of a planted brand's life in which contacts leave the public accounts."""
 
 from typing import Any
 

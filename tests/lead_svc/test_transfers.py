@@ -17,6 +17,7 @@ from shared.events.lead import ContactTransferred, LeadInMeans, TransferDropReas
 from shared.ids import typed, uuid7
 from tests.lead_svc.conftest import Brand, Store
 from tests.lead_svc.transferring import (
+    Json,
     act,
     checked,
     complete,
@@ -330,9 +331,9 @@ async def test_l10_only_the_owner_and_who_manages_them_act(brand: Brand, store: 
     contact_id = await ready(brand, store)
     mate = {"role": Role.KOS, "staff_id": await brand.add_seller(store.id)}
     other_path = await brand.add_unit(UnitKind.STORE, "S2", store.region_path)
-    manager = {"role": Role.STORE_MANAGER, "unit_ids": (store.id,)}
-    strangers = [mate, {"role": Role.STORE_MANAGER, "unit_ids": (other_path[-1],)}]
-    readers = [{"role": role} for role in (Role.ANALYST, Role.SCRM)]
+    manager: Json = {"role": Role.STORE_MANAGER, "unit_ids": (store.id,)}
+    strangers: list[Json] = [mate, {"role": Role.STORE_MANAGER, "unit_ids": (other_path[-1],)}]
+    readers: list[Json] = [{"role": role} for role in (Role.ANALYST, Role.SCRM)]
 
     for by in strangers:
         assert (await open_stage_1(brand, store, contact_id, by=by)).status_code == 404

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
-from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Depends, Request
@@ -55,7 +54,7 @@ async def list_transfers(
     where.equal(status=status.value if status else None, contact_id=contact_id, staff_id=staff_id)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows, has_next = await fetch_page(connection, TRANSFERS, where, cursor)
-        items = await _with_steps(connection, principal.brand_id, rows)
+        items = await _with_steps(connection, principal, rows)
     return json_response(page(items, rows, has_next))
 
 
@@ -66,23 +65,29 @@ async def get_transfers(request: Request, body: ByIds, principal: Reader) -> Res
     where.within(principal.extent)
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows = await fetch_by_ids(connection, TRANSFERS, where, ids)
-        items = await _with_steps(connection, principal.brand_id, rows)
+        items = await _with_steps(connection, principal, rows)
     return json_response(by_ids(items, "transfer", ids))
 
 
 async def _with_steps(
-    connection: asyncpg.Connection, brand_id: UUID, rows: Sequence[asyncpg.Record]
+    connection: asyncpg.Connection, principal: Principal, rows: Sequence[asyncpg.Record]
 ) -> list[dict[str, Any]]:
+    """The transfers with their histories, as this caller may see them."""
     items = shape_all(rows, "transfer")
     steps: dict[str, list[dict[str, Any]]] = {item["id"]: [] for item in items}
-    where = Where(brand_id)
+    where = Where(principal.brand_id)
     where.add("t.transfer_id = any(?::uuid[])", [row["id"] for row in rows])
     found = await connection.fetch(
         f"{TRANSFER_STEPS} where {where.sql} order by t.transfer_id, t.number", *where.arguments
     )
     for step in shape_all(found, "transfer"):
         steps[step.pop("transfer_id")].append(_with_consent(step))
-    return [{**item, "steps": steps[item["id"]]} for item in items]
+    return [_without_note(principal, {**item, "steps": steps[item["id"]]}) for item in items]
+
+
+def _without_note(principal: Principal, item: dict[str, Any]) -> dict[str, Any]:
+    """What a person wrote about a person is shown to who may see personal data."""
+    return item if principal.sees_personal_data else {**item, "note": None}
 
 
 def _with_consent(step: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +116,7 @@ async def open_transfer(
         due_at=body.due_at,
         at=now(),
     )
-    return await _out(session, transfer)
+    return await _out(session, principal, transfer)
 
 
 @commands.post("/transfers/{transfer_id}/complete-stage")
@@ -122,7 +127,7 @@ async def complete_stage(
     principal: Annotated[Principal, Depends(MATRIX.allow("transfer.complete_stage"))],
 ) -> TransferOut:
     transfer = await use_cases.complete_stage(session, principal, transfer_id, body.stage, at=now())
-    return await _out(session, transfer)
+    return await _out(session, principal, transfer)
 
 
 @commands.post("/transfers/{transfer_id}/open-second-stage")
@@ -141,7 +146,7 @@ async def open_second_stage(
         due_at=body.due_at,
         at=now(),
     )
-    return await _out(session, transfer)
+    return await _out(session, principal, transfer)
 
 
 @commands.post("/transfers/{transfer_id}/drop")
@@ -154,17 +159,17 @@ async def drop_transfer(
     transfer = await use_cases.drop(
         session, principal, transfer_id, reason=body.reason, note=body.note, at=now()
     )
-    return await _out(session, transfer)
+    return await _out(session, principal, transfer)
 
 
 def _consent(given: ConsentIn) -> use_cases.Consent:
     return use_cases.Consent(given.purpose, given.notice_version, given.at)
 
 
-async def _out(session: Transaction, transfer: Transfer) -> TransferOut:
+async def _out(session: Transaction, principal: Principal, transfer: Transfer) -> TransferOut:
     steps = await repository.list_steps(session, transfer.brand_id, transfer.id)
     row = {name: getattr(transfer, name) for name in TransferOut.model_fields if name != "steps"}
     names = [name for name in TransferStepOut.model_fields if name != "consent"]
     names += ["consent_purpose", "consent_notice_version", "consent_at"]
     taken = [_with_consent({name: getattr(step, name) for name in names}) for step in steps]
-    return TransferOut.model_validate({**row, "steps": taken})
+    return TransferOut.model_validate(_without_note(principal, {**row, "steps": taken}))

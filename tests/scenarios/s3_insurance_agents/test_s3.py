@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 
 from shared.access import Role
+from shared.clock import now
 from tests.isolation.world import World
 from tests.scenarios.stage import Json, Stage
 
@@ -16,6 +17,10 @@ LEAD = """query($id: ID!) { lead(id: $id) { status staff { code }
 PAIR = """query($unit: ID!) { pairs(unitId: $unit, first: 50) {
   nodes { state mayOpenTransfer denial staff { code }
     fields { field score } } } }"""
+ACCOUNTS = "query($staff: ID!) { accounts(staffId: $staff) { nodes { id domain } } }"
+TRANSFERS = """query($staff: ID!) {
+  transfers(staffId: $staff) { nodes { id step privateAccount { platform } } }
+  ledger(staffId: $staff) { nodes { cause amount } } }"""
 COMPLIANCE = """query($input: ComplianceCheckInput!) {
   checkCompliance(input: $input) { verdict findings { ruleId } } }"""
 
@@ -154,9 +159,8 @@ async def test_s3_an_agent_who_drifted_from_the_persona_may_lead_nobody_to_the_p
     hatchery = Hatchery(stage)
     await hatchery.open()
     agents = [agent for agent in await hatchery.hatch(CASE["batches"][0]) if agent.startswith("T1")]
-    accounts = "query($staff: ID!) { accounts(staffId: $staff) { nodes { id domain } } }"
     for agent in agents[:2]:
-        found = await stage.ask(accounts, staff=stage.staff[agent])
+        found = await stage.ask(ACCOUNTS, staff=stage.staff[agent])
         for account in found["accounts"]["nodes"]:
             is_drifted = agent == agents[1] and account["domain"] == "PUBLIC"
             look = CASE["look"]["drifted" if is_drifted else "good"]
@@ -169,6 +173,51 @@ async def test_s3_an_agent_who_drifted_from_the_persona_may_lead_nobody_to_the_p
     assert [by_agent[agent]["mayOpenTransfer"] for agent in agents[:2]] == [True, False]
     worst = {each["field"]: each["score"] for each in by_agent[agents[1]]["fields"]}
     assert worst["TABOO_WORDS"] == 0
+    await stage.do("setIncentiveRule", CASE["transfer_rule"], "version")
+    customers = [
+        await customer_of(stage, agent, phone)
+        for agent, phone in zip(agents[:2], CASE["customers"], strict=True)
+    ]
+    led, refused = [
+        await try_to_lead_on(stage, agent, customer)
+        for agent, customer in zip(agents[:2], customers, strict=True)
+    ]
+    assert refused["code"] == "pair_failed"
+    assert "taboo_words" in refused["message"]
+    assert (led["step"], led["contact"]["id"]) == ("STAGE_1_OPEN", customers[0])
+    by = stage.acting(Role.KOS, staff=agents[0])
+    await stage.do("completeTransferStage", {"id": led["id"], "stage": "STAGE_1"}, "step", by=by)
+    await stage.settle()
+    asked = await stage.ask(TRANSFERS, staff=stage.staff[agents[0]])
+    (transfer,) = asked["transfers"]["nodes"]
+    assert (transfer["id"], transfer["step"]) == (led["id"], "STAGE_1_DONE")
+    assert transfer["privateAccount"]["platform"] == "WECOM"
+    assert [(each["cause"], each["amount"]) for each in asked["ledger"]["nodes"]] == [
+        (led["id"], CASE["transfer_rule"]["amount"])
+    ]
+
+
+async def customer_of(stage: Stage, agent: str, phone: str) -> str:
+    """Somebody who asked the agent's public account, and whom the agent took; their id."""
+    lead_id = await stage.capture(phone=phone, accountHandle=f"public-{agent}")
+    by = stage.acting(Role.KOS, staff=agent)
+    taken = await stage.do("acceptLead", {"id": lead_id}, "contact { id }", by=by)
+    await stage.settle()
+    return str(taken["contact"]["id"])
+
+
+async def try_to_lead_on(stage: Stage, agent: str, contact_id: str) -> Json:
+    """The agent leads the customer to their private account."""
+    found = await stage.ask(ACCOUNTS, staff=stage.staff[agent])
+    (public,) = [each["id"] for each in found["accounts"]["nodes"] if each["domain"] == "PUBLIC"]
+    given = {
+        "contactId": contact_id,
+        "accountId": public,
+        "means": "CONTACT_CARD",
+        "consent": {**CASE["consent"], "at": now().isoformat()},
+    }
+    by = stage.acting(Role.KOS, staff=agent)
+    return await stage.try_to("openTransfer", given, "id step contact { id }", by=by)
 
 
 async def test_s3_what_agents_write_is_held_by_the_pack_of_their_industry(world: World) -> None:
