@@ -51,6 +51,7 @@ _DEEPER = {
     "completeLesson",
     "importMetrics",
     "observeAccount",
+    "openTransfer",
     "recordRelation",
     "reopenExam",
     "setRacePolicy",

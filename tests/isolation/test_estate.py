@@ -27,7 +27,8 @@ READ = """query($id: ID!, $leaver: ID!, $taker: ID!) {
   handover(id: $id) { status progress { kind status things } }
   left: accounts(staffId: $leaver) { nodes { platform status } }
   taken: accounts(staffId: $taker) { nodes { platform status } }
-  leads(staffId: $taker, status: ACCEPTED) { nodes { id } } }"""
+  leads(staffId: $taker, status: ACCEPTED) { nodes { id } }
+  transfers(staffId: $taker) { nodes { step status } } }"""
 
 
 async def test_a6_accounts_customers_leads_and_contacts_of_a_leaver_go_to_the_taker(
@@ -127,9 +128,10 @@ async def test_a6_accounts_customers_leads_and_contacts_of_a_leaver_go_to_the_ta
         "DRAFTS": ("DONE", waiting),
         "CUSTOMER": ("DONE", 3),
         "COMMUNITY": ("DONE", 1),
-        "LEADS": ("DONE", 0),
-        "CONTACTS": ("DONE", 1),
+        "LEADS": ("DONE", 2),
+        "CONTACTS": ("DONE", 3),
     }
+    assert read["transfers"]["nodes"] == [{"step": "STAGE_1_DONE", "status": "OPEN"}]
     assert read["left"]["nodes"] == [{"platform": "WECOM", "status": "RETIRED"}]
     assert sorted((each["platform"], each["status"]) for each in read["taken"]["nodes"]) == [
         ("DOUYIN", "HANDED_OVER"),

@@ -25,10 +25,10 @@ async def move_contacts(planter: Hand) -> None:
 
 async def _contact_of(planter: Hand, store: Store) -> str:
     """A contact of the store's seller, who takes a lead of theirs."""
-    seller, word = planter.brand.acting(Role.KOS, store=store), planter.text(store.word)
+    seller = planter.brand.acting(Role.KOS, store=store)
     told = {
         "phone": planter.phone(),
-        "name": word,
+        "name": planter.text(f"lead-{store.word}"),
         "account_handle": planter.text(f"{store.word}-xiaohongshu"),
     }
     lead = await planter.post("lead", "/leads", told, by=seller)
