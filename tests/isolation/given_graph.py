@@ -98,6 +98,8 @@ DEEP = {
     "post": """query($post: ID!, $acct: ID!) {
       post(id: $post) { leads(first: 3) { leads { id city } } }
       account(id: $acct) { history { reason staff { id name } } } }""",
+    "transfer": """query($transfer: ID!) { transfer(id: $transfer) { steps {
+      channel consent { purpose noticeVersion at } } } }""",
     "health": """query($acct: ID!) { account(id: $acct) {
       handle health { reasons { cause points message since } } } }""",
     "rights": """query($staff: ID!) { staffMember(id: $staff) {

@@ -21,7 +21,7 @@ OF_STREAMS = {
     for name in ("id", "type", "occurredAt", "lead", "staff", "unit", "advocate")
 }
 """Asked for in test_streams.py."""
-VARIABLES = ("lead", "contact", "post", "acct", "staff", "unit", "advocate")
+VARIABLES = ("lead", "transfer", "contact", "post", "acct", "staff", "unit", "advocate")
 
 
 async def ask_everything(world: World, sides: Sides, what: str, *kinds: str) -> GraphAsker:
