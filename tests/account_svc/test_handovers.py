@@ -5,9 +5,11 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from shared.access import Role
 from shared.clock import now
-from shared.database import Sessions
+from shared.database import Sessions, brand_session
 from shared.events.account import (
     AccountHandedOver,
     AccountRetired,
@@ -20,6 +22,7 @@ from shared.events.content import AccountDrafts, DraftsCounted
 from shared.inbox import Inbox
 from tests.account_svc.earning import envelope
 from tests.account_svc.graph import Graph
+from tests.account_svc.importing import PEOPLE, TREE, load, problems
 from tests.account_svc.leaving import (
     counts,
     finish_drafts,
@@ -346,3 +349,52 @@ async def test_a6_a_taker_who_may_not_run_accounts_is_a_refusal_that_the_plan_sh
         ("leads", "asked"): 1,
         ("contacts", "asked"): 1,
     }
+
+
+async def test_a6_whose_accounts_are_may_come_with_the_import_and_an_open_handover_goes_on(
+    api: Api, worker_sessions: Sessions
+) -> None:
+    await load(api, "units", TREE)
+    await load(api, "staff", PEOPLE)
+    columns = (
+        "platform,handle,display_name,domain,seat,unit_code,staff_code,status,"
+        "ownership,ownership_reference\n"
+    )
+    first = (
+        columns
+        + "douyin,dy-ours,a,public,kos,SH001,K1,active,brand_made,合同第7条\n"
+        + "weibo,wb-unclear,b,public,kos,SH001,K1,active,,\n"
+        + "weibo,wb-x,c,public,kos,SH001,K1,active,brand_made,\n"
+        + "weibo,wb-y,d,public,kos,SH001,K1,active,,合同第8条\n"
+        + "weibo,wb-z,e,public,kos,SH001,K1,active,rented,合同第9条\n"
+    )
+    report = await load(api, "accounts", first)
+    people = {each["code"]: each for each in (await api.get("/staff"))["items"]}
+    handover = await open_handover(api, people["K1"], people["K2"])
+    await api.post(f"/handovers/{handover['id']}/start")
+    await step(worker_sessions, api, handover)
+    before = await counts(api, handover)
+
+    late = columns + "weibo,wb-unclear,b,public,kos,SH001,K1,active,consent_given,同意书\n"
+    changed = await load(api, "accounts", late)
+    again = await load(api, "accounts", late.replace("consent_given,同意书", ","))
+    async with brand_session(worker_sessions, api.brand_id) as session:
+        due = await session.scalar(
+            text("select due_at <= now() from timer where kind = 'handover.step'")
+        )
+    await step(worker_sessions, api, handover)
+
+    accounts = {each["handle"]: each for each in (await api.get("/accounts"))["items"]}
+    assert (report["rows_added"], problems(report)) == (
+        2,
+        [(4, "ownership_reference"), (5, "ownership"), (6, "ownership")],
+    )
+    assert before[("account", "done")] == before[("account", "needs_ownership")] == 1
+    assert (changed["rows_changed"], again["rows_unchanged"]) == (1, 1)
+    assert due is True
+    assert {each["handle"]: each["ownership"] for each in accounts.values()} == {
+        "dy-ours": "brand_made",
+        "wb-unclear": "consent_given",
+    }
+    assert {each["staff_id"] for each in accounts.values()} == {people["K2"]["id"]}
+    assert (await counts(api, handover))[("account", "done")] == 2

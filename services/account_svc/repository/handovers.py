@@ -111,18 +111,19 @@ async def get_for_update(
     return row.Handover, row.Staff
 
 
-async def find_open_of(session: AsyncSession, brand_id: UUID, staff_id: UUID) -> Handover | None:
-    """The person's open handover, locked."""
-    handover: Handover | None = await session.scalar(
-        select(Handover)
-        .where(
-            Handover.brand_id == brand_id,
-            Handover.staff_id == staff_id,
-            Handover.finished_at.is_(None),
-        )
-        .with_for_update()
+async def open_of(
+    session: AsyncSession, brand_id: UUID, staff_ids: Collection[UUID]
+) -> Sequence[Handover]:
+    """The open handovers of these people. Not locked: who asks holds accounts, for which a step of
+    the handover, which is locked then, may be waiting."""
+    if not staff_ids:
+        return []
+    statement = select(Handover).where(
+        Handover.brand_id == brand_id,
+        Handover.staff_id.in_(staff_ids),
+        Handover.finished_at.is_(None),
     )
-    return handover
+    return (await session.scalars(statement.order_by(Handover.id))).all()
 
 
 def _items(handover: Handover) -> Any:

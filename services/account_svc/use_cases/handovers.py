@@ -186,8 +186,7 @@ async def state_ownership(
         ownership=ownership,
     )
     if account.staff_id is not None:
-        handover = await repository.find_open_of(session, account.brand_id, account.staff_id)
-        if handover is not None:
+        for handover in await repository.open_of(session, account.brand_id, [account.staff_id]):
             await wake(session, handover)
     return account
 

@@ -1,6 +1,6 @@
 """Accounts of a file, a chunk at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +8,11 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.models import STARTS, TRANSITIONS, Account, AccountChange, AccountFacts, Persona
+from account_svc.repository import handovers
 from account_svc.repository import imports as repository
 from account_svc.use_cases import health, pairs
 from account_svc.use_cases.accounts import STEPS, change_of
+from account_svc.use_cases.handover_steps import wake
 from account_svc.use_cases.imports.rows import AccountRow
 from account_svc.use_cases.imports.tally import Tally
 from account_svc.use_cases.rights import denials
@@ -20,6 +22,8 @@ from shared.events.account import AccountChanged, AccountRegistered, AccountStat
 from shared.ids import uuid7
 
 REASON = "import"
+_Added = tuple[dict[str, Any], dict[str, Any], Persona | None]
+"""Facts that are announced, facts that are not, and whom the account plays."""
 _FACTS = tuple(AccountFacts.model_fields)
 
 
@@ -42,7 +46,7 @@ async def take_accounts(
         session, brand_id, {(row.platform, row.handle) for _, row in rows}
     )
     pairs_before = {account: _side_of_pair(account) for account in known.values()}
-    added: list[tuple[dict[str, Any], Persona | None]] = []
+    added: list[_Added] = []
     touched: list[UUID] = []
     for line, row in rows:
         unit_id = units.get(row.unit_code)
@@ -57,6 +61,8 @@ async def take_accounts(
             tally.refuse(line, "persona_kind", "the brand has no persona of this kind")
         elif not _is_step(account, row.status):
             tally.refuse(line, "status", f"the account cannot become {row.status}")
+        elif missing := _unsaid_of_ownership(row):
+            tally.refuse(line, missing, "an ownership and where it is written go together")
         elif seller_id in denied and _begins_to_run(account, row.status, seller_id):
             tally.refuse(line, "staff_code", denied[seller_id])
         else:
@@ -67,17 +73,26 @@ async def take_accounts(
             }
             values = {name: getattr(row, name) for name in _FACTS} | place
             if account is None:
-                added.append((values | {"status": row.status}, persona))
+                added.append((values | {"status": row.status}, _owned(row), persona))
                 tally.rows_added += 1
             else:
+                is_stated = _state(account, row)
                 is_changed = _change(session, actor, account, row.status, values, persona)
-                tally.note_change(is_changed=is_changed)
+                tally.note_change(is_changed=is_changed or is_stated)
                 if is_changed:
                     touched.append(account.id)
     if added:
         touched += await _add_all(session, brand_id, actor, added)
+    owned = [known.get((row.platform, row.handle)) for _, row in rows if row.ownership is not None]
+    await _go_on(session, brand_id, {each.staff_id for each in owned if each and each.staff_id})
     await health.touch(session, brand_id, touched)
     await _check_pairs(session, pairs_before)
+
+
+async def _go_on(session: AsyncSession, brand_id: UUID, staff_ids: Collection[UUID]) -> None:
+    """Open handovers of these people go on with what is stated now."""
+    for handover in await handovers.open_of(session, brand_id, staff_ids):
+        await wake(session, handover)
 
 
 async def _check_pairs(session: AsyncSession, before: Mapping[Account, tuple[object, ...]]) -> None:
@@ -110,18 +125,19 @@ async def _add_all(
     session: AsyncSession,
     brand_id: UUID,
     actor: str,
-    added: Sequence[tuple[dict[str, Any], Persona | None]],
+    added: Sequence[_Added],
 ) -> list[UUID]:
     """The ids of the new accounts."""
     at = now()
     accounts: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     events: list[tuple[AccountRegistered, int]] = []
-    for values, persona in added:
+    for values, owned, persona in added:
         account_id = uuid7()
         accounts.append(
             {
                 **values,
+                **owned,
                 "brand_id": brand_id,
                 "id": account_id,
                 "status_reason": REASON,
@@ -148,6 +164,26 @@ async def _add_all(
     await session.execute(insert(AccountChange), changes)
     await outbox.add_many(session, brand_id, events)
     return [account["id"] for account in accounts]
+
+
+def _unsaid_of_ownership(row: AccountRow) -> str | None:
+    """The column that a row lacks which has the other one."""
+    if (row.ownership is None) == (row.ownership_reference is None):
+        return None
+    return "ownership" if row.ownership is None else "ownership_reference"
+
+
+def _owned(row: AccountRow) -> dict[str, Any]:
+    return {"ownership": row.ownership, "ownership_reference": row.ownership_reference}
+
+
+def _state(account: Account, row: AccountRow) -> bool:
+    """Note whose the account is, where the row says so; whether that is new."""
+    said = (row.ownership, row.ownership_reference)
+    if row.ownership is None or said == (account.ownership, account.ownership_reference):
+        return False
+    account.ownership, account.ownership_reference = said
+    return True
 
 
 def _change(

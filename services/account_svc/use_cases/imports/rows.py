@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from account_svc.models import AccountFacts, PersonaKind, StaffFacts, UnitFacts
 from account_svc.models.facts import Code, Words
-from shared.events.account import AccountStatus
+from shared.events.account import AccountStatus, Ownership
 
 
 def _split(value: Any) -> Any:
@@ -36,3 +36,7 @@ class AccountRow(AccountFacts):
     staff_code: Code | None = None
     persona_kind: PersonaKind | None = None
     status: AccountStatus = AccountStatus.PLANNED
+    ownership: Ownership | None = None
+    """Left out: as it was stated, if it was."""
+    ownership_reference: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """Where it is written; it goes with `ownership`."""
