@@ -1,28 +1,21 @@
 """Facts of other services that account_svc acts on: they count as results, fill the ledger, class
 posts by their authors and tell of health."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.estate import Outcome
-from account_svc.models import FactKind, ItemStatus, Origin, Trigger
+from account_svc.consumers import handovers
+from account_svc.models import FactKind, Origin, Trigger
 from account_svc.repository.advocates import find_author
-from account_svc.use_cases import advocates, goals, handover_answers, health, incentives
-from account_svc.use_cases.handover_answers import Told
+from account_svc.use_cases import advocates, goals, health, incentives
 from shared.consumer import Handler
 from shared.events import Event, Received
 from shared.events.content import (
     AuthorizationEnded,
     AuthorizationGranted,
     AuthorizationRenewed,
-    CommunitiesAnswered,
-    CustomersAnswered,
-    CustomersListed,
     DraftHeld,
-    DraftsCounted,
-    DraftsHandedOver,
     PostFailed,
     PostMeasured,
     PostPublished,
@@ -32,9 +25,6 @@ from shared.events.lead import (
     DealVoided,
     DealWon,
     LeadAccepted,
-    LeadHandoverCancelled,
-    LeadHandoverEvent,
-    LeadHandoverFinished,
     LeadQualified,
     LeadVoided,
     TransferStep,
@@ -316,79 +306,8 @@ async def on_authorization_ended(
     )
 
 
-async def on_customers_listed(session: AsyncSession, received: Received[CustomersListed]) -> None:
-    event = received.event
-    await handover_answers.add_customers(
-        session,
-        received.brand_id,
-        event.handover_id,
-        account_id=event.account_id,
-        customers=[(each.customer_id, each.moved_at) for each in event.customers],
-        communities=[(each.community_id, each.moved_at) for each in event.communities],
-        is_last=event.is_last,
-    )
-
-
-async def on_customers_answered(
-    session: AsyncSession, received: Received[CustomersAnswered]
-) -> None:
-    event = received.event
-    results = [
-        Told(each.customer_id, Outcome(each.outcome), each.at, each.reason)
-        for each in event.results
-    ]
-    await handover_answers.take_results(session, received.brand_id, event.handover_id, results)
-
-
-async def on_communities_answered(
-    session: AsyncSession, received: Received[CommunitiesAnswered]
-) -> None:
-    event = received.event
-    results = [
-        Told(each.community_id, Outcome(each.outcome), each.at, each.reason)
-        for each in event.results
-    ]
-    await handover_answers.take_results(session, received.brand_id, event.handover_id, results)
-
-
-def _leads_become(
-    status: ItemStatus,
-) -> Callable[[AsyncSession, Received[LeadHandoverEvent]], Awaitable[None]]:
-    async def on_lead_handover(
-        session: AsyncSession, received: Received[LeadHandoverEvent]
-    ) -> None:
-        event = received.event
-        await handover_answers.take_leads(
-            session,
-            received.brand_id,
-            event.handover_id,
-            leads=event.leads,
-            contacts=event.contacts,
-            status=status,
-        )
-
-    return on_lead_handover
-
-
-async def on_drafts_counted(session: AsyncSession, received: Received[DraftsCounted]) -> None:
-    event = received.event
-    things = {each.account_id: each.drafts + each.posts for each in event.accounts}
-    await handover_answers.take_drafts(
-        session, received.brand_id, event.handover_id, things, is_done=False
-    )
-
-
-async def on_drafts_handed_over(
-    session: AsyncSession, received: Received[DraftsHandedOver]
-) -> None:
-    event = received.event
-    things = {event.account_id: event.drafts + event.posts}
-    await handover_answers.take_drafts(
-        session, received.brand_id, event.handover_id, things, is_done=True
-    )
-
-
 HANDLERS: dict[type[Event], Handler] = {
+    **handovers.HANDLERS,
     LeadQualified: on_lead_qualified,
     LeadAccepted: on_lead_accepted,
     LeadVoided: on_lead_voided,
@@ -402,11 +321,4 @@ HANDLERS: dict[type[Event], Handler] = {
     AuthorizationGranted: on_authorization_granted,
     AuthorizationRenewed: on_authorization_granted,
     AuthorizationEnded: on_authorization_ended,
-    CustomersListed: on_customers_listed,
-    CustomersAnswered: on_customers_answered,
-    CommunitiesAnswered: on_communities_answered,
-    DraftsCounted: on_drafts_counted,
-    DraftsHandedOver: on_drafts_handed_over,
-    LeadHandoverFinished: _leads_become(ItemStatus.DONE),
-    LeadHandoverCancelled: _leads_become(ItemStatus.CANCELLED),
 }
