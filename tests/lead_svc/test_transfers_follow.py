@@ -2,6 +2,7 @@
 
 from lead_svc.models.transfer import TIME_OUT
 from lead_svc.use_cases.handovers import INHERIT
+from shared.access import Role
 from shared.events.account import HandoverStarted, StaffDeparted
 from shared.events.lead import ContactMerged, ContactTransferred, TransferStep
 from shared.ids import typed, uuid7
@@ -96,6 +97,27 @@ async def test_l10_a_leaver_s_transfers_go_to_the_taker_once_stage_1_is_done(
         *[typed("staff", store.seller)] * 2,
         typed("staff", taker),
     ]
+
+
+async def test_l3_what_was_noted_at_a_drop_is_sealed_and_its_readers_are_audited(
+    brand: Brand, store: Store
+) -> None:
+    await ready(brand, store)
+    second = await contact_of(brand, store, OTHER_PHONE)
+    transfer = await opened(brand, store, second)
+    await act(brand, transfer, "drop", reason="customer_silent", note="王小明 keeps silent")
+    await prove_one_person(brand, store, PHONE, OTHER_PHONE)
+
+    in_clear = await read(brand, transfer)
+    masked = [await read(brand, transfer, role=role) for role in (Role.SCRM, Role.ANALYST)]
+
+    [row] = await brand.rows("select note, contact_id, note_subject_id from transfer")
+    assert "王小明".encode() not in row["note"]
+    assert (row["note_subject_id"], row["contact_id"] != second) == (second, True)
+    assert in_clear["note"] == "王小明 keeps silent"
+    assert [each["note"] for each in masked] == [None, None]
+    read_by = await brand.rows("select actor from audit where action = 'transfer.read'")
+    assert read_by == [{"actor": "test:brand_admin"}]
 
 
 async def test_l10_an_erased_contact_goes_no_further_and_its_note_is_gone(

@@ -133,3 +133,9 @@ async def run_out(brand: Brand, transfer: Json) -> None:
         at=now() - timedelta(seconds=1),
         id=id_of(transfer),
     )
+
+
+async def nothing_happened(brand: Brand) -> bool:
+    """No transfer is there, and none was told of."""
+    rows = await brand.rows("select (select count(*) from transfer) as transfers")
+    return rows == [{"transfers": 0}] and not await brand.announced(ContactTransferred)

@@ -87,8 +87,9 @@ class Transfer(Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     dropped_reason: Mapped[TransferDropReason | None]
-    note: Mapped[str | None]
-    """Of who dropped it; erased with the contact."""
+    note: Mapped[bytes | None]
+    """Of who dropped it, sealed under the key of `note_subject_id`: the contact as it was then."""
+    note_subject_id: Mapped[UUID | None]
 
     def has_reached(self, step: TransferStep) -> bool:
         """Whether this very step is the last, so that asking for it again changes nothing."""
@@ -108,11 +109,10 @@ class Transfer(Base):
             self.status = TransferStatus.DONE
             self.closed_at = at
 
-    def drop(self, reason: TransferDropReason, *, note: str | None, at: datetime) -> None:
+    def drop(self, reason: TransferDropReason, *, at: datetime) -> None:
         self.require_open()
         self.status = TransferStatus.DROPPED
         self.dropped_reason = reason
-        self.note = note
         self.closed_at = at
         self.due_at = None
 

@@ -22,7 +22,11 @@ DEAL = """t.id, t.lead_id, t.contact_id, t.staff_id, t.unit_id, t.account_id, t.
 DEALS = f"select {DEAL} from deal t"
 TRANSFERS = """select t.id, t.contact_id, t.staff_id, t.unit_id, t.account_id,
     t.private_account_id, t.attempt, t.means, t.status, t.step, t.due_at, t.opened_at, t.closed_at,
-    t.dropped_reason, t.note
+    t.dropped_reason, t.note, t.note_subject_id,
+    (select k.wrapped from data_key k
+        where k.brand_id = t.brand_id and k.subject_id = t.note_subject_id) as wrapped,
+    (select k.kek_version from data_key k
+        where k.brand_id = t.brand_id and k.subject_id = t.note_subject_id) as kek_version
     from transfer t"""
 TRANSFER_STEPS = """select t.transfer_id, t.number, t.step, t.dropped_reason, t.staff_id,
     t.taken_by, t.taken_at, t.due_at, t.channel, t.consent_purpose, t.consent_notice_version,

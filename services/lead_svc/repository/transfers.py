@@ -108,6 +108,6 @@ async def clear_notes(session: AsyncSession, brand_id: UUID, contact_ids: Sequen
     await session.execute(
         update(Transfer)
         .where(Transfer.brand_id == brand_id, Transfer.contact_id.in_(contact_ids))
-        .values(note=None)
+        .values(note=None, note_subject_id=None)
         .execution_options(synchronize_session=False)
     )

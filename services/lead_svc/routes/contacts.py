@@ -151,16 +151,23 @@ async def _show(
     """The contacts as this caller may see them; noted in the audit trail if that is in clear."""
     items = [shape(clear_or_masked(request.state.vault, principal, row), "contact") for row in rows]
     if items and principal.sees_personal_data:
-        async with brand_session(request.state.sessions, principal.brand_id) as session:
-            audit.record(
-                session,
-                actor=principal.actor,
-                action=action,
-                subject=typed("brand", principal.brand_id),
-                contact_ids=[item["id"] for item in items],
-            )
-            await audit.flush(session, principal.brand_id, request.state.audit_key)
+        await note_reading(request, principal, action, contact_ids=[item["id"] for item in items])
     return items
+
+
+async def note_reading(
+    request: Request, principal: Principal, action: str, **ids: list[str]
+) -> None:
+    """Note in the audit trail whose personal data the caller is shown in clear."""
+    async with brand_session(request.state.sessions, principal.brand_id) as session:
+        audit.record(
+            session,
+            actor=principal.actor,
+            action=action,
+            subject=typed("brand", principal.brand_id),
+            **ids,
+        )
+        await audit.flush(session, principal.brand_id, request.state.audit_key)
 
 
 async def _out(

@@ -47,7 +47,10 @@ from shared.events.lead import (
     TransferStep,
 )
 from shared.ids import typed, uuid7
+from shared.sealing import Vault, seal
 
+NOTE = "transfer_note"
+"""The sealed field."""
 _CLOSED = (AccountStatus.SUSPENDED, AccountStatus.RETIRED)
 _SKEW = timedelta(minutes=1)
 _SYSTEM = "system:transfers"
@@ -160,6 +163,7 @@ async def open_second_stage(
 
 async def drop(
     session: AsyncSession,
+    vault: Vault,
     principal: Principal,
     transfer_id: UUID,
     *,
@@ -172,7 +176,11 @@ async def drop(
         session, principal.brand_id, transfer_id, principal.extent
     )
     _require_living(contact)
-    await _drop(session, contact, transfer, reason, principal.actor, at, note=note)
+    await _drop(session, contact, transfer, reason, principal.actor, at)
+    if note is not None:
+        data_key = await vault.create_key(session, contact.brand_id, contact.id)
+        transfer.note = seal(data_key, note.encode(), contact.brand_id, contact.id, NOTE)
+        transfer.note_subject_id = contact.id
     return transfer
 
 
@@ -292,10 +300,8 @@ async def _drop(
     reason: TransferDropReason,
     actor: str,
     at: datetime,
-    *,
-    note: str | None = None,
 ) -> None:
-    transfer.drop(reason, note=note, at=at)
+    transfer.drop(reason, at=at)
     await _note(session, contact, transfer, actor, at)
 
 

@@ -43,7 +43,8 @@ def upgrade() -> None:
         opened_at timestamptz not null,
         closed_at timestamptz,
         dropped_reason varchar(40),
-        note text,
+        note bytea,
+        note_subject_id uuid,
         constraint pk_transfer primary key (brand_id, id),
         constraint fk_transfer_brand_id_contact_id_contact foreign key (brand_id, contact_id)
             references contact (brand_id, id))"""
