@@ -28,6 +28,7 @@ from shared.events.account import (
     CertificateExpired,
     HandoverCancelled,
     HandoverStarted,
+    HandoverTakersChanged,
     StaffAbsent,
     StaffChanged,
     StaffDeparted,
@@ -135,6 +136,12 @@ async def on_handover_started(session: AsyncSession, received: Received[Handover
     await handovers.begin(session, received.brand_id, received.event)
 
 
+async def on_handover_takers_changed(
+    session: AsyncSession, received: Received[HandoverTakersChanged]
+) -> None:
+    await handovers.change_takers(session, received.brand_id, received.event)
+
+
 async def on_handover_cancelled(
     session: AsyncSession, received: Received[HandoverCancelled]
 ) -> None:
@@ -163,6 +170,7 @@ DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     PostPublished: on_post_published,
     CampaignLaunched: on_campaign_launched,
     HandoverStarted: on_handover_started,
+    HandoverTakersChanged: on_handover_takers_changed,
     HandoverCancelled: on_handover_cancelled,
 }
 

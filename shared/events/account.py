@@ -347,6 +347,14 @@ class HandoverStarted(HandoverEvent):
     taker_ids: list[StaffId]
 
 
+class HandoverTakersChanged(HandoverEvent):
+    """These people, the first one first, take what is not with others yet."""
+
+    type: ClassVar[str] = "kos.handover.takers_changed.v1"
+    staff_id: StaffId
+    taker_ids: list[StaffId]
+
+
 class CustomersAssigned(HandoverEvent):
     """By the plan these customers belong to the taker from now on. They are no more than the
     platform takes in one call, and none of them breaks its limits by moving now."""

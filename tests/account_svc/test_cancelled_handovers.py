@@ -2,7 +2,12 @@
 
 from shared.access import Role
 from shared.database import Sessions
-from shared.events.account import HandoverCancelled, HandoverFinished
+from shared.events.account import (
+    HandoverCancelled,
+    HandoverFinished,
+    HandoverStarted,
+    HandoverTakersChanged,
+)
 from shared.events.lead import LeadHandoverCancelled
 from shared.inbox import Inbox
 from tests.account_svc.earning import envelope
@@ -172,3 +177,19 @@ async def test_a6_only_who_may_open_a_handover_may_cancel_it_and_a_reason_is_nee
     assert seller["code"] == "not_allowed"
     assert unsaid["status"] == 422
     assert (await api.get("/handovers"))["items"][0]["status"] == "gathering"
+
+
+async def test_a6_other_takers_are_told_of_once_the_handover_runs(api: Api) -> None:
+    leaver, first, second = [await make_staff(api) for _ in range(3)]
+    handover = await open_handover(api, leaver, first)
+    path = f"/handovers/{handover['id']}/change-takers"
+    await api.post(path, {"taker_ids": [second["id"], first["id"]]})
+    await api.post(f"/handovers/{handover['id']}/start")
+    await api.post(path, {"taker_ids": [first["id"]]})
+
+    told = await api.events("kos.handover")
+    about = {"handover_id": uuid_of(handover["id"]), "staff_id": uuid_of(leaver["id"])}
+    assert told[1:] == [
+        HandoverStarted(**about, taker_ids=[uuid_of(second["id"]), uuid_of(first["id"])]),
+        HandoverTakersChanged(**about, taker_ids=[uuid_of(first["id"])]),
+    ]

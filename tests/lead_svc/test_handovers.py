@@ -6,7 +6,13 @@ from uuid import UUID
 
 from lead_svc.use_cases.handovers import INHERIT
 from shared.clock import now
-from shared.events.account import HandoverCancelled, HandoverStarted, StaffAbsent, StaffDeparted
+from shared.events.account import (
+    HandoverCancelled,
+    HandoverStarted,
+    HandoverTakersChanged,
+    StaffAbsent,
+    StaffDeparted,
+)
 from shared.events.lead import (
     ContactHandedOver,
     LeadHandedOver,
@@ -154,3 +160,28 @@ async def test_a6_what_is_finished_already_is_not_cancelled(brand: Brand, store:
 
     assert len(await brand.announced(LeadHandoverFinished)) == 1
     assert await brand.announced(LeadHandoverCancelled) == []
+
+
+async def test_a6_other_takers_take_what_the_first_ones_had_no_room_for(
+    brand: Brand, store: Store
+) -> None:
+    await take_leads(brand, store, 3)
+    small = await brand.add_seller(store.id, capacity=1)
+    other = await brand.add_seller(store.id, capacity=5)
+    handover_id = await start(brand, store.seller, small)
+    await hand_on(brand, handover_id)
+    changed = HandoverTakersChanged(
+        handover_id=handover_id, staff_id=store.seller, taker_ids=[other]
+    )
+
+    await brand.receive(changed)
+    await hand_on(brand, handover_id)
+    await brand.receive(changed)
+    await hand_on(brand, handover_id)
+
+    contacts = await brand.rows("select owner_staff_id from contact")
+    assert await owners(brand) == {small: 1, other: 2}
+    assert Counter(row["owner_staff_id"] for row in contacts) == {other: 3}
+    assert await brand.announced(LeadHandoverFinished) == [
+        LeadHandoverFinished(handover_id=handover_id, leads=3, contacts=3)
+    ]

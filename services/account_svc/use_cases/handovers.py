@@ -39,6 +39,7 @@ from shared.events.account import (
     HandoverOpened,
     HandoverStarted,
     HandoverStatus,
+    HandoverTakersChanged,
     Ownership,
     Platform,
 )
@@ -139,6 +140,14 @@ async def change_takers(
         if item.kind is ItemKind.DRAFTS and item.account_id in takers:
             item.taker_id = takers[item.account_id]
     await plan(session, handover, [item for item in items if item.kind in MOVED])
+    if handover.status is HandoverStatus.RUNNING:  # until then the start says who takes
+        outbox.add(
+            session,
+            handover,
+            HandoverTakersChanged(
+                handover_id=handover.id, staff_id=handover.staff_id, taker_ids=handover.taker_ids
+            ),
+        )
     await wake(session, handover)
     _note(session, principal, "handover.change_takers", handover, leaver)
     return handover

@@ -12,7 +12,7 @@ from lead_svc.repository.transfers import list_open as open_transfers
 from lead_svc.use_cases import transfers
 from shared import audit, outbox, timers
 from shared.clock import now
-from shared.events.account import HandoverCancelled, HandoverStarted
+from shared.events.account import HandoverCancelled, HandoverStarted, HandoverTakersChanged
 from shared.events.lead import (
     ContactHandedOver,
     LeadHandedOver,
@@ -36,6 +36,17 @@ async def begin(session: AsyncSession, brand_id: UUID, event: HandoverStarted) -
         taker_ids=event.taker_ids,
     )
     await timers.schedule(session, brand_id, INHERIT, event.handover_id, now())
+
+
+async def change_takers(
+    session: AsyncSession, brand_id: UUID, event: HandoverTakersChanged
+) -> None:
+    """Others take what is left, if anything is."""
+    handover = await repository.find_for_update(session, brand_id, event.handover_id)
+    if handover is None or handover.finished_at is not None:
+        return
+    handover.taker_ids = event.taker_ids
+    await timers.schedule(session, brand_id, INHERIT, handover.id, now())
 
 
 async def cancel(session: AsyncSession, brand_id: UUID, event: HandoverCancelled) -> None:
