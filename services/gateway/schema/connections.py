@@ -10,11 +10,11 @@ from gateway.relations import to_one
 from gateway.rows import Kind, resource
 from gateway.schema.commands import Command, OnOne, run, run_on
 from gateway.schema.fields import PERSONAL, described, verb
+from gateway.schema.lead_values import ReceiptStatus
 from gateway.schema.pages import Connection as Page
 from gateway.schema.pages import Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant
-from gateway.schema.values import ReceiptStatus
 from gateway.upstream import Service
 
 

@@ -11,17 +11,13 @@ from gateway.rows import Kind, read_one, resource
 from gateway.schema.accounts import Account, Staff, Unit
 from gateway.schema.authors import AUTHOR_BY_POST, PostAuthor
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, given, run, run_for, run_on
+from gateway.schema.content_values import CampaignStatus, DraftStatus, PostStatus
 from gateway.schema.fields import described, verb
 from gateway.schema.library import Template
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant, Long
-from gateway.schema.values import (
-    CampaignStatus,
-    DraftStatus,
-    PersonaKind,
-    PostStatus,
-)
+from gateway.schema.values import PersonaKind
 from gateway.upstream import Service
 from shared.events.account import Platform, Right
 from shared.events.content import CampaignMode, Verdict

@@ -6,9 +6,9 @@ from gateway.context import Info, is_id
 from gateway.relations import to_one
 from gateway.rows import read_items, read_one
 from gateway.schema.content import CAMPAIGNS, Campaign
+from gateway.schema.content_values import ConversionKey
 from gateway.schema.fields import described
 from gateway.schema.scalars import Long
-from gateway.schema.values import ConversionKey
 from gateway.upstream import Service
 
 

@@ -11,10 +11,10 @@ from gateway.schema.accounts import Account, Staff, Unit
 from gateway.schema.commands import Command, OnOneWithReason, run, run_on
 from gateway.schema.content import Campaign, Post
 from gateway.schema.fields import verb
+from gateway.schema.lead_values import DealStatus
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant, Long
-from gateway.schema.values import DealStatus
 from gateway.upstream import Service
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from gateway.schema.contacts import Contact
 from gateway.schema.content import Campaign, Post
 from gateway.schema.deals import DEALS_BY_LEAD, Deal
 from gateway.schema.fields import OWN_CALL, PERSONAL, described, verb
+from gateway.schema.lead_values import LeadStatus, OfferStatus, RoutingOutcome, RoutingStep
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant
-from gateway.schema.values import LeadStatus, OfferStatus, RoutingOutcome, RoutingStep
 from gateway.upstream import Service
 
 

@@ -7,11 +7,11 @@ import strawberry
 from gateway.context import Info
 from gateway.rows import Kind, resource
 from gateway.schema.commands import Command, run
+from gateway.schema.content_values import AssetKind, SlotKind
 from gateway.schema.fields import verb
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Day, Instant, Long
-from gateway.schema.values import AssetKind, SlotKind
 from gateway.upstream import Service
 from shared.events.account import Platform
 

@@ -14,10 +14,10 @@ from gateway.rows import Kind, row_of
 from gateway.schema.accounts import UNITS, Staff, Unit
 from gateway.schema.content import CAMPAIGNS, Campaign
 from gateway.schema.fields import live
+from gateway.schema.lead_values import OfferStatus
 from gateway.schema.leads import LEADS, OFFERS, Lead, Offer
 from gateway.schema.race import RaceStanding, standings
 from gateway.schema.scalars import Instant
-from gateway.schema.values import OfferStatus
 from gateway.upstream import Refused
 from shared.events import Event
 from shared.events.account import IncentiveEvent

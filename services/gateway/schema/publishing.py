@@ -10,11 +10,11 @@ from gateway.relations import to_one
 from gateway.rows import Kind, read_one, resource
 from gateway.schema.accounts import Account
 from gateway.schema.commands import Command, body_of, send
+from gateway.schema.content_values import AuthorizationStatus
 from gateway.schema.fields import PERSONAL, described, verb
 from gateway.schema.pages import Connection, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant, Long
-from gateway.schema.values import AuthorizationStatus
 from gateway.upstream import Service
 from shared.events.account import Platform
 

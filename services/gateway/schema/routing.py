@@ -9,8 +9,8 @@ from gateway.context import Info
 from gateway.rows import read_one, resource
 from gateway.schema.commands import Command, send
 from gateway.schema.fields import described, verb
+from gateway.schema.lead_values import RoutingStep
 from gateway.schema.problems import Refusal
-from gateway.schema.values import RoutingStep
 from gateway.upstream import Service
 from shared.events.account import Right
 

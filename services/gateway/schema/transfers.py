@@ -11,17 +11,17 @@ from gateway.schema.accounts import Account, Staff, Unit
 from gateway.schema.commands import Command, OnOne, run, run_on
 from gateway.schema.contacts import Contact
 from gateway.schema.fields import PERSONAL, verb
-from gateway.schema.leads import ConsentInput
-from gateway.schema.pages import Connection, Node, connection
-from gateway.schema.problems import Refusal
-from gateway.schema.scalars import Instant
-from gateway.schema.values import (
+from gateway.schema.lead_values import (
     LeadInMeans,
     TransferDropReason,
     TransferStage,
     TransferStatus,
     TransferStep,
 )
+from gateway.schema.leads import ConsentInput
+from gateway.schema.pages import Connection, Node, connection
+from gateway.schema.problems import Refusal
+from gateway.schema.scalars import Instant
 from gateway.upstream import Service
 
 

@@ -9,10 +9,10 @@ from gateway.relations import to_one
 from gateway.rows import Kind, resource
 from gateway.schema.commands import Command, OnOne, OnOneWithReason, run, run_for, run_on
 from gateway.schema.fields import described, verb
+from gateway.schema.lead_values import DeliveryStatus, EndpointStatus
 from gateway.schema.pages import Connection, Node, connection
 from gateway.schema.problems import Refusal
 from gateway.schema.scalars import Instant
-from gateway.schema.values import DeliveryStatus, EndpointStatus
 from gateway.upstream import Service
 
 
