@@ -1,6 +1,5 @@
 """The product's registrations at the platforms: what it may sign in with, and on which terms."""
 
-import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -66,4 +65,8 @@ def find_app(world: World, platform: str, app_id: str) -> dict[str, Any] | None:
     row = world.db.execute(
         "SELECT settings FROM app WHERE platform = ? AND app_id = ?", (platform, app_id)
     ).fetchone()
-    return {"app_id": app_id, **json.loads(row["settings"])} if row else None
+    if row is None:
+        return None
+    # an app that was made before a setting was has its default
+    settings = APPS[platform].model_validate_json(row["settings"])
+    return {"app_id": app_id, **settings.model_dump()}

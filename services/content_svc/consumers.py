@@ -27,6 +27,7 @@ from shared.events.account import (
     CustomersAssigned,
     DraftsAssigned,
     HandoverCancelled,
+    HandoverFinished,
     HandoverOpened,
     StaffChanged,
     StaffDeparted,
@@ -213,6 +214,10 @@ async def on_handover_opened(session: AsyncSession, received: Received[HandoverO
     await leftovers.tell(session, received.brand_id, received.event)
 
 
+async def on_handover_finished(session: AsyncSession, received: Received[HandoverFinished]) -> None:
+    await customers.forget(session, received.brand_id, received.event.handover_id)
+
+
 async def on_customers_assigned(
     session: AsyncSession, received: Received[CustomersAssigned]
 ) -> None:
@@ -259,6 +264,7 @@ HANDLERS: dict[type[Event], Handler] = {
     DealVoided: on_deal_voided,
     HandoverOpened: on_handover_opened,
     HandoverCancelled: on_handover_cancelled,
+    HandoverFinished: on_handover_finished,
     CustomersAssigned: on_customers_assigned,
     CommunitiesAssigned: on_communities_assigned,
     DraftsAssigned: on_drafts_assigned,

@@ -22,6 +22,7 @@ from content_svc.settings import Settings
 from content_svc.storage import open_store
 from content_svc.use_cases import authorizations, campaigns, customers, measuring, rechecking
 from content_svc.use_cases.authorizations import Renewer
+from content_svc.use_cases.customer_moves import Clerk
 from content_svc.use_cases.dispatch import Dispatcher
 from content_svc.use_cases.measuring import Measurer
 from content_svc.use_cases.planning import Planner
@@ -106,7 +107,7 @@ def timer_handlers(
         measuring.MEASURE: measurer.measure,
         rechecking.RECHECK: rechecking.Rechecker(sessions).recheck,
         authorizations.RENEW: Renewer(sessions, tokens, douyin).renew,
-        customers.WORK: customers.Clerk(
+        customers.WORK: Clerk(
             sessions,
             vault,
             {

@@ -95,6 +95,14 @@ class Leaving:
             for result in event.results
         ]
 
+    async def keys(self) -> int:
+        """How many books can be read."""
+        (row,) = await self.brand.sql(
+            "select count(*) as number from data_key k join customer_book b"
+            " on b.brand_id = k.brand_id and b.id = k.subject_id where k.brand_id = :b"
+        )
+        return int(row.number)
+
     async def cancel(self) -> None:
         assert self.leaver.staff_id is not None
         await self.brand.tell(

@@ -21,11 +21,13 @@ async def test_a6_after_a_cancelling_nothing_is_asked_for_and_what_moves_is_foll
 
     await leaving.assign(second, customers[100:])  # heard of late
     await leaving.work()
+    assert await leaving.keys() == 1  # what moves must be looked up
     at_once = Counter(outcome for _, outcome in await leaving.outcomes())
     await leaving.a_day_later()
     await leaving.work()
 
     told = await leaving.outcomes()
+    assert await leaving.keys() == 0
     assert at_once == {"accepted": 50, "cancelled": 70}
     assert Counter(outcome for _, outcome in told) == {
         "accepted": 50,

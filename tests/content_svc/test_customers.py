@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.clock import now
+from shared.events.account import HandoverFinished
 from tests.content_svc.leaving import A_DAY, TRANSFER, Leaving, follows, make_leaving
 from tests.content_svc.making import Brand
 from tests.content_svc.sandbox import CORP_ID, Sandbox, Worker
@@ -136,3 +137,27 @@ async def test_a6_who_the_customers_are_stays_in_the_service(
         assert name not in stored
         assert name.encode().hex() not in stored
         assert name not in events
+
+
+async def test_a6_when_the_handover_is_over_nobody_can_read_who_the_customers_were(
+    leaving: Leaving, sandbox: Sandbox
+) -> None:
+    customers = await leaving.open()
+    await leaving.assign(leaving.takers[0], customers[:100])
+    await leaving.work()
+    await leaving.a_day_later()
+    await leaving.work()
+    before = await leaving.keys()
+    assert leaving.leaver.staff_id is not None
+
+    await leaving.brand.tell(
+        HandoverFinished(handover_id=leaving.handover_id, staff_id=leaving.leaver.staff_id)
+    )
+    again = Leaving(leaving.brand, sandbox, leaving.worker, [leaving.takers[0], leaving.leaver])
+    await again.open()
+
+    # the moves that count against the limits are known all the same
+    moves = [each.moved_at for event in await again.listed() for each in event.customers]
+    assert before == 1
+    assert await leaving.keys() == 1  # of the new handover
+    assert sum(len(each) for each in moves) == 100

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +18,7 @@ from content_svc.models import (
     MovingCustomer,
 )
 from shared.ids import uuid7
+from shared.tables import DataKeyRow
 
 _UNASKED = (MoveStatus.ASSIGNED, MoveStatus.ASKING)
 
@@ -50,6 +51,25 @@ async def books_of(session: AsyncSession, brand_id: UUID, handover_id: UUID) -> 
         )
     )
     return found.all()
+
+
+async def forget(session: AsyncSession, brand_id: UUID, book_ids: Sequence[UUID]) -> None:
+    """Nobody can read any more who the customers and communities of these books were."""
+    await session.execute(
+        delete(DataKeyRow).where(
+            DataKeyRow.brand_id == brand_id, DataKeyRow.subject_id.in_(book_ids)
+        )
+    )
+
+
+async def is_at_rest(session: AsyncSession, book: CustomerBook) -> bool:
+    """Nothing is to be asked or looked up."""
+    statement = select(MovingCustomer.id).where(
+        MovingCustomer.brand_id == book.brand_id,
+        MovingCustomer.book_id == book.id,
+        MovingCustomer.status.in_((*_UNASKED, MoveStatus.WAITING)),
+    )
+    return await session.scalar(statement.limit(1)) is None
 
 
 async def open_book(
