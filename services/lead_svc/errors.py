@@ -115,8 +115,8 @@ class PairFailed(Conflict):
     code = "pair_failed"
 
 
-class ConsentInFuture(Invalid):
-    code = "consent_in_future"
+class ConsentNotPlausible(Invalid):
+    code = "consent_not_plausible"
 
 
 class DueOutOfRange(Invalid):

@@ -267,6 +267,7 @@ async def test_l10_only_allowed_means_and_consent_that_was_given_open_a_transfer
         ("means", "phone_number_in_text", "/means"),
         ("consent", None, "/consent"),
         ("consent", consent(now() + timedelta(days=1)), "/consent/at"),
+        ("consent", consent() | {"at": "0001-01-01T00:00:00+14:00"}, "/consent/at"),
         ("due_at", "2026-01-01T00:00:00Z", "/due_at"),
         ("due_at", (now() + timedelta(days=400)).isoformat(), "/due_at"),
         ("account_id", typed("acct", uuid7()), "/account_id"),

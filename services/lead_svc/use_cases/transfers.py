@@ -2,7 +2,7 @@
 what is the brand's own, step by step; each that is lost is lost at a step for a reason."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lead_svc.errors import (
     AccountClosed,
     AccountNotOfOwner,
-    ConsentInFuture,
+    ConsentNotPlausible,
     ContactErasedAlready,
     ContactNotOwned,
     DueOutOfRange,
@@ -52,6 +52,7 @@ from shared.sealing import Vault, seal
 NOTE = "transfer_note"
 """The sealed field."""
 _CLOSED = (AccountStatus.SUSPENDED, AccountStatus.RETIRED)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _SKEW = timedelta(minutes=1)
 _SYSTEM = "system:transfers"
 
@@ -289,8 +290,8 @@ def _due(due_at: datetime | None, at: datetime, usual: timedelta) -> datetime:
 
 
 def _require_given(consent: Consent, at: datetime) -> None:
-    if consent.at > at + _SKEW:
-        raise ConsentInFuture("consent that is not given yet", field="/consent/at")
+    if not _EARLIEST <= consent.at <= at + _SKEW:
+        raise ConsentNotPlausible("before 2000 or in the future", field="/consent/at")
 
 
 async def _drop(
