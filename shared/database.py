@@ -140,6 +140,19 @@ def is_unfit_text(error: BaseException) -> bool:
     return getattr(cause, "sqlstate", None) in _UNFIT_TEXT_STATES
 
 
+def is_out_of_range(error: BaseException) -> bool:
+    """Whether the driver could not send a value: a time before year 1 as UTC, a number too long.
+
+    Such values fit their types, so only the driver finds them.
+    """
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    while cause is not None:
+        if isinstance(cause, OverflowError):
+            return True
+        cause = cause.__cause__
+    return False
+
+
 async def enter_brand(session: AsyncSession, brand_id: UUID) -> None:
     """Make the rest of the session's transaction see and write this brand's rows only."""
     await session.execute(_ENTER, {"brand": str(brand_id)})

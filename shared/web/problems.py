@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from shared.database import is_outage, is_unfit_text
+from shared.database import is_out_of_range, is_outage, is_unfit_text
 from shared.errors import Overloaded, ServiceError, TooMany
 from shared.idempotency import KeyInUse
 from shared.tracing import request_id
@@ -144,6 +144,8 @@ async def _on_client_gone(_: Request, __: Exception) -> Response:
 async def _on_database_error(_: Request, error: Exception) -> Response:
     if is_unfit_text(error):
         return problem_response(422, "invalid", "a text must not contain U+0000")
+    if is_out_of_range(error):
+        return problem_response(422, "invalid", "a time or a number is out of range")
     if not is_outage(error):
         return render_bug(error)
     log.warning("database_away", error=type(error).__name__)

@@ -18,8 +18,8 @@ async def accepted_lead(brand: Brand, store: Store) -> UUID:
     return lead_id
 
 
-async def win(brand: Brand, lead_id: UUID, **caller: Any) -> Any:
-    body = {"lead_id": typed("lead", lead_id), "amount_minor": 25_980_000, "closed_at": CLOSED_AT}
+async def win(brand: Brand, lead_id: UUID, *, closed_at: str = CLOSED_AT, **caller: Any) -> Any:
+    body = {"lead_id": typed("lead", lead_id), "amount_minor": 25_980_000, "closed_at": closed_at}
     return await brand.post("/deals", body, **caller)
 
 
@@ -49,6 +49,17 @@ async def test_l15_a_deal_credits_the_owner_and_what_brought_the_lead(
         closed_at=won.closed_at,
     )
     assert won.closed_at.isoformat() == "2026-11-20T08:00:00+00:00"
+
+
+async def test_l15_a_sale_before_the_calendar_of_the_database_is_refused(
+    brand: Brand, store: Store
+) -> None:
+    lead_id = await accepted_lead(brand, store)
+
+    answer = await win(brand, lead_id, closed_at="0001-01-01T00:00:00+14:00")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert await brand.rows("select id from deal") == []
 
 
 async def test_l15_a_deal_moves_the_contact_through_every_stage_up_to_it(
