@@ -1,6 +1,7 @@
 """Two-stage transfers: only a pair that passed opens one, no step is skipped, each loss has a step
 and a cause."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -288,6 +289,26 @@ async def test_l10_a_contact_has_one_open_transfer(brand: Brand, store: Store) -
 
     assert (answer.status_code, answer.json()["code"]) == (409, "transfer_open")
     assert len(await brand.announced(ContactTransferred)) == 1
+
+
+async def test_l10_of_commands_at_the_same_moment_one_has_its_effect(
+    brand: Brand, store: Store
+) -> None:
+    contact_id = await ready(brand, store)
+
+    answers = await asyncio.gather(*(open_stage_1(brand, store, contact_id) for _ in range(4)))
+    [transfer] = [answer.json() for answer in answers if answer.status_code == 201]
+    await run_out(brand, transfer)
+    completed, *_ = await asyncio.gather(
+        complete(brand, transfer, "stage_1"),
+        *(brand.run_timer(TIME_OUT, id_of(transfer)) for _ in range(2)),
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    told = await told_steps(brand, transfer)
+    last = (STEPS[1], None) if completed.status_code == 200 else (STEPS[0], "timed_out")
+    assert told == [(STEPS[0], None), last]
+    assert len((await read(brand, transfer))["steps"]) == 2
 
 
 async def test_l10_a_suspended_account_leads_nobody_in(brand: Brand, store: Store) -> None:
