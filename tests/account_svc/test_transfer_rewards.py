@@ -60,7 +60,7 @@ async def test_a11_each_stage_of_a_transfer_pays_once_however_often_it_is_told(
     await deliver(api, inbox, *told, first_version=5)
 
     entries = await ledger(api)
-    cause = typed("transfer", told[0].transfer_id)
+    cause = f"{typed('contact', told[0].contact_id)}/{seller['id']}"
     assert [(entry["cause"], entry["debit"], entry["amount"]) for entry in entries] == [
         (cause, "rewards/transfer_stage_1", 20),
         (cause, "rewards/transfer_stage_2", 50),
@@ -72,6 +72,20 @@ async def test_a11_each_stage_of_a_transfer_pays_once_however_often_it_is_told(
     ]
     posted = await api.events("kos.incentive")
     assert [type(each) for each in posted] == [IncentivePosted, IncentivePosted]
+
+
+async def test_a11_who_loses_a_contact_and_leads_them_over_again_is_not_paid_again(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    await make_rules(api)
+    first = steps_of(seller, STEPS[:2], dropped=TransferDropReason.CUSTOMER_LEFT)
+    other_transfer = {"transfer_id": uuid7(), "contact_id": first[0].contact_id}
+    again = [event.model_copy(update=other_transfer) for event in steps_of(seller, STEPS)]
+
+    await deliver(api, inbox, *first)
+    await deliver(api, inbox, *again, first_version=4)
+
+    assert [entry["amount"] for entry in await ledger(api)] == [20, 50]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,8 @@ async def on_deal_voided(session: AsyncSession, received: Received[DealVoided]) 
 async def on_contact_transferred(
     session: AsyncSession, received: Received[ContactTransferred]
 ) -> None:
-    """A stage that is done pays once; that the transfer is dropped later takes nothing back."""
+    """A stage that is done pays once for a contact and a seller, however often they are led there;
+    that the transfer is dropped later takes nothing back."""
     event = received.event
     trigger = _PAID_STEPS.get(event.step)
     if trigger is None or event.dropped_reason is not None:
@@ -168,7 +169,7 @@ async def on_contact_transferred(
         session,
         received.brand_id,
         trigger,
-        typed("transfer", event.transfer_id),
+        f"{typed('contact', event.contact_id)}/{typed('staff', event.staff_id)}",
         staff_id=event.staff_id,
         unit_id=event.unit_id,
         earned_at=event.at,
