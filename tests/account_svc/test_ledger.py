@@ -179,6 +179,27 @@ async def test_a11_the_version_valid_when_it_happened_decides(
     ]
 
 
+async def test_a11_a_formula_that_fails_for_a_fact_pays_nothing_and_holds_nothing_up(
+    api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api, trigger="deal_won", amount=0, formula="50 + 0 * (1 % (amount - 777))")
+    won = deal(seller, uuid7(), amount_minor=777)
+    next_won = deal(seller, uuid7(), amount_minor=779)
+
+    await deliver(
+        api,
+        inbox,
+        DealWon(**won, closed_at=AT),
+        DealVoided(**won, reason="returned"),
+        DealWon(**next_won, closed_at=AT),
+    )
+
+    assert sorted(entry["amount"] for entry in await ledger(api)) == [0, 0, 50]
+    assert [store["deals"] for store in await race(api, worker_sessions)] == [1]
+    (failed,) = [row for row in await api.audited() if row[1] == "rule.fail"]
+    assert failed[0] == "system:rewards"
+
+
 async def test_a11_a_rule_can_be_ended_by_a_version(api: Api, inbox: Inbox, seller: Json) -> None:
     await make_rule(api)
     await make_rule(api, valid_from=None, is_active=False)

@@ -34,7 +34,6 @@ from account_svc.repository.incentives import Terms
 from shared import audit, outbox
 from shared.access import Principal
 from shared.clock import now
-from shared.consumer import Poison
 from shared.events.account import IncentivePosted, IncentiveReversed
 from shared.ids import typed, uuid7
 
@@ -91,7 +90,7 @@ async def reward(
     )
     if terms is None:
         return
-    amount = _amount(trigger, terms, facts)
+    amount = _amount(session, trigger, cause, terms, facts)
     if trigger is Trigger.POST_QUALITY and amount == 0:
         return  # a later measurement may pay
     values: dict[str, Any] = {
@@ -172,7 +171,15 @@ async def reverse(
     await outbox.add_many(session, first.brand_id, [(reversed_, 1)])
 
 
-def _amount(trigger: Trigger, terms: Terms, facts: Mapping[str, int | str]) -> int:
+def _amount(
+    session: AsyncSession,
+    trigger: Trigger,
+    cause: str,
+    terms: Terms,
+    facts: Mapping[str, int | str],
+) -> int:
+    """A formula that cannot be worked out for these facts pays nothing, and the trail says so. No
+    later version would mend it for them, and what else the event does must not wait for it."""
     if terms.formula is None:
         return fixed_reward(
             terms.amount,
@@ -184,7 +191,17 @@ def _amount(trigger: Trigger, terms: Terms, facts: Mapping[str, int | str]) -> i
     try:
         return work_out(terms.formula, facts)
     except BadFormula as problem:
-        raise Poison(f"version {terms.version} of the rule for {trigger} {problem}") from None
+        audit.record(
+            session,
+            actor="system:rewards",
+            action="rule.fail",
+            subject=typed("rule", terms.rule_id),
+            cause=cause,
+            trigger=trigger,
+            version=terms.version,
+            reason=str(problem),
+        )
+        return 0
 
 
 def _change(values: Mapping[str, Any], earned_at: datetime, *, places: int) -> dict[str, Any]:
