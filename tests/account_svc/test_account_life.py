@@ -131,3 +131,16 @@ async def test_a2_statuses_of_others_are_not_shown(api: Api, other_api: Api) -> 
     )
 
     assert answer == {"items": [], "missing": [account["id"]]}
+
+
+async def test_a2_an_account_whose_person_has_departed_is_not_activated(
+    api: Api, seller: Json
+) -> None:
+    account = await make_account(api, seller, status="pending")
+    await api.post(f"/staff/{seller['id']}/depart", {"reason": "离职"})
+
+    problem = await api.refuse(f"/accounts/{account['id']}/activate", {})
+
+    assert (problem["status"], problem["code"]) == (409, "staff_departed")
+    (still,) = (await api.by_ids("/accounts", account["id"]))["items"]
+    assert still["status"] == "pending"

@@ -41,6 +41,12 @@ async def get_staff_for_update(
     return staff
 
 
+async def has_departed(session: AsyncSession, brand_id: UUID, staff_id: UUID) -> bool:
+    """Whether the person sells no more; nothing is locked."""
+    departed_at = select(Staff.departed_at).where(Staff.brand_id == brand_id, Staff.id == staff_id)
+    return await session.scalar(departed_at) is not None
+
+
 def visible_staff(brand_id: UUID, extent: Extent) -> Conditions:
     conditions = Conditions("s", brand_id)
     if extent.unit_ids is not None:
