@@ -189,6 +189,14 @@ async def test_a1_the_roots_own_row_changes_its_name(api: Api) -> None:
     assert (await api.root())["name"] == "新名字"
 
 
+async def test_a1_the_root_cannot_be_hung_under_a_unit_of_its_own(api: Api) -> None:
+    report = await load(api, "units", TREE + "brand,EAST,brand,青岚,,,,,,\n")
+
+    (problem,) = report["problems"]
+    assert (problem["line"], problem["field"]) == (4, "parent_code")
+    assert (await api.root())["name"] == "青岚茶饮"
+
+
 async def test_a1_staff_are_imported_sealed_and_announced_without_names(api: Api) -> None:
     await load(api, "units", TREE)
 

@@ -6,7 +6,7 @@ from shared.access import Role
 from shared.events.account import UnitAdded, UnitKind, UnitMoved
 from shared.ids import typed, uuid7
 from tests.account_svc.making import Api, make_unit
-from tests.caller import uuid_of
+from tests.caller import Json, uuid_of
 
 
 async def test_a1_a_brand_begins_with_the_root_of_its_tree(api: Api) -> None:
@@ -112,6 +112,24 @@ async def test_a1_a_unit_cannot_hang_under_itself(api: Api) -> None:
 
     assert (problem["code"], problem["field"]) == ("tree_cycle", "/parent_id")
     assert (await api.by_ids("/units", region["id"]))["items"] == [region]
+
+
+async def test_a1_a_move_counts_the_levels_that_it_takes_along(api: Api) -> None:
+    async def chain(length: int) -> tuple[Json, Json]:
+        first = last = await make_unit(api, kind="region")
+        for _ in range(length - 1):
+            last = await make_unit(api, last, kind="region")
+        return first, last
+
+    _, lowest = await chain(20)
+    first, second_lowest = await chain(11)
+    fits, _ = await chain(11)
+    await make_unit(api, second_lowest)
+
+    problem = await api.refuse(f"/units/{first['id']}/move", {"parent_id": lowest["id"]})
+
+    assert (problem["code"], problem["field"]) == ("tree_too_deep", "/parent_id")
+    await api.post(f"/units/{fits['id']}/move", {"parent_id": lowest["id"]})
 
 
 async def test_a1_two_moves_at_once_cannot_make_a_circle(api: Api) -> None:

@@ -57,13 +57,13 @@ class Unit(OfBrand, Aggregate, Base):
         """From the root to the unit itself."""
         return split_path(self.path)
 
-    def hang_under(self, parent: "Unit") -> None:
-        """Take a new place; the caller moves the subtree below with it."""
+    def hang_under(self, parent: "Unit", *, levels_below: int = 0) -> None:
+        """Take a new place; the caller moves the subtree of so many levels below with it."""
         if self.parent_id is None and self.path:
             raise RootStays("the root of the tree cannot be moved")
         if self.path and parent.path.startswith(self.path):
             raise TreeCycle("the new parent lies below the unit", field="/parent_id")
-        if len(parent.path) // _ID_BYTES >= LARGEST_DEPTH:
+        if len(parent.path) // _ID_BYTES + levels_below >= LARGEST_DEPTH:
             raise TreeTooDeep(f"the tree may have {LARGEST_DEPTH} levels", field="/parent_id")
         self.parent_id = parent.id
         self.path = parent.path + self.id.bytes

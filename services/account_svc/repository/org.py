@@ -64,6 +64,18 @@ async def get_unit_for_update(
     ).one()
 
 
+async def levels_below(session: AsyncSession, unit: Unit) -> int:
+    """How deep the tree goes on below the unit."""
+    longest = await session.scalar(
+        select(func.max(func.octet_length(Unit.path))).where(
+            Unit.brand_id == unit.brand_id,
+            Unit.path >= unit.path,
+            Unit.path < unit.path + _AFTER_SUBTREE,
+        )
+    )
+    return ((longest or len(unit.path)) - len(unit.path)) // len(unit.id.bytes)
+
+
 async def move_subtree(
     session: AsyncSession, brand_id: UUID, old_path: bytes, new_path: bytes
 ) -> None:

@@ -74,7 +74,7 @@ async def move_unit(
     if unit.parent_id == parent.id:
         return unit
     old_path = unit.path
-    unit.hang_under(parent)
+    unit.hang_under(parent, levels_below=await repository.levels_below(session, unit))
     outbox.add(session, unit, UnitMoved(unit_id=unit.id, ancestor_ids=unit.ancestor_ids))
     await repository.move_subtree(session, principal.brand_id, old_path, unit.path)
     audit.record(

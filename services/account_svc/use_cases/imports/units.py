@@ -117,6 +117,8 @@ async def take_units(
                 tally.refuse(line, "parent_code", "its parent was refused")
             elif (row.kind is UnitKind.BRAND) != (row.code == root.code):
                 tally.refuse(line, "kind", "the root of the tree, and no other unit, is the brand")
+            elif unit is root and row.parent_code:
+                tally.refuse(line, "parent_code", "the root of the tree hangs under no unit")
             elif unit is None:
                 units[row.code] = _add(session, brand_id, row, parent)
                 tally.rows_added += 1
@@ -150,7 +152,7 @@ def _change(session: AsyncSession, unit: Unit, row: UnitRow) -> bool:
 
 async def _move(session: AsyncSession, unit: Unit, parent: Unit, loaded: Iterable[Unit]) -> None:
     old_path = unit.path
-    unit.hang_under(parent)
+    unit.hang_under(parent, levels_below=await org.levels_below(session, unit))
     outbox.add(session, unit, UnitMoved(unit_id=unit.id, ancestor_ids=unit.ancestor_ids))
     await org.move_subtree(session, unit.brand_id, old_path, unit.path)
     for other in loaded:
