@@ -154,7 +154,8 @@ async def test_a11_a_published_post_pays_only_by_a_rule(
     ]
 
     await deliver(api, inbox, published[0])
-    await make_rule(api, trigger="post_published", amount=2)
+    between = AT + timedelta(minutes=1)
+    await make_rule(api, trigger="post_published", amount=2, valid_from=between.isoformat())
     await deliver(api, inbox, published[1])
 
     assert [(entry["cause"], entry["amount"]) for entry in await ledger(api)] == [
@@ -198,6 +199,17 @@ async def test_a11_a_formula_that_fails_for_a_fact_pays_nothing_and_holds_nothin
     assert [store["deals"] for store in await race(api, worker_sessions)] == [1]
     (failed,) = [row for row in await api.audited() if row[1] == "rule.fail"]
     assert failed[0] == "system:rewards"
+
+
+async def test_a11_a_first_version_cannot_reach_back_over_what_nothing_was_paid_for(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    await deliver(api, inbox, accepted(seller, at=AT))
+
+    problem = await api.refuse("/incentive-rules", {**RULE, "valid_from": AT.isoformat()})
+
+    assert (problem["code"], problem["field"]) == ("rule_in_the_past", "/valid_from")
+    await make_rule(api, valid_from=(AT + timedelta(seconds=1)).isoformat())
 
 
 async def test_a11_a_rule_can_be_ended_by_a_version(api: Api, inbox: Inbox, seller: Json) -> None:
@@ -255,6 +267,21 @@ async def test_a11_a_formula_that_cannot_pay_is_refused_by_name(
     assert (problem["status"], problem["field"]) == (422, "/formula")
     assert reason in problem["detail"]
     assert (await api.get("/incentive-rules"))["items"] == []
+
+
+@pytest.mark.parametrize("after", [{"is_active": False}, {"currency": "CNY"}])
+async def test_a11_a_budget_holds_in_the_month_in_which_its_rule_ends(
+    api: Api, inbox: Inbox, seller: Json, after: Json
+) -> None:
+    at = now()
+    await make_rule(api, monthly_budget=25)
+    for _ in range(3):
+        await deliver(api, inbox, accepted(seller, at=at))
+
+    await make_rule(api, valid_from=None, **after)
+
+    (line,) = (await api.get(f"/staff/{seller['id']}/statement"))["lines"]
+    assert (line["earned"], line["over_budget"], line["payable"]) == (30, 5, 25)
 
 
 async def test_a11_a_budget_pays_in_the_order_of_earning_and_a_void_makes_room(

@@ -18,6 +18,7 @@ from account_svc.models import (
     VoidedCause,
     period_bounds,
 )
+from account_svc.models.goal import Result
 from account_svc.repository.reading import SUBTREES, Conditions
 from shared.access import Extent
 
@@ -40,9 +41,10 @@ _NET = """
 _STATEMENT = f"""
     with {_NET},
     budget as (
-        select distinct on (trigger) trigger, currency, monthly_budget from incentive_rule
-        where brand_id = $1 and valid_from < least($3, now())
-        order by trigger, version desc),
+        select distinct on (trigger, currency) trigger, currency, monthly_budget
+        from incentive_rule
+        where brand_id = $1 and is_active and valid_from < least($3, now())
+        order by trigger, currency, version desc),
     placed as (
         select net.*, b.monthly_budget, sum(net.amount - net.taken_back) over (
             partition by net.trigger, net.currency order by net.earned_at, net.id
@@ -150,6 +152,16 @@ async def last_version(session: AsyncSession, brand_id: UUID, trigger: Trigger) 
         )
     )
     return version or 0
+
+
+async def has_results(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, *, since: datetime | None
+) -> bool:
+    """Whether facts of the trigger have come, paid for or not; `since` that moment if given."""
+    found = select(Result.cause).where(Result.brand_id == brand_id, Result.trigger == trigger)
+    if since is not None:
+        found = found.where(Result.achieved_at >= since)
+    return await session.scalar(found.limit(1)) is not None
 
 
 async def find_terms(

@@ -37,12 +37,20 @@ from shared.clock import now
 from shared.events.account import IncentivePosted, IncentiveReversed
 from shared.ids import typed, uuid7
 
+_COUNTED = {
+    Trigger.POST_QUALITY: Trigger.POST_PUBLISHED,
+    Trigger.TRANSFER_STAGE_1: Trigger.LEAD_ACCEPTED,
+    Trigger.TRANSFER_STAGE_2: Trigger.LEAD_ACCEPTED,
+}
+"""What comes before a trigger's facts, where these themselves are not kept as results."""
+
 
 async def set_rule(session: AsyncSession, principal: Principal, facts: RuleFacts) -> IncentiveRule:
     """A new version of the trigger's rule.
 
     It may not reach back before now, or facts already paid would be paid differently when they
-    are replayed; a trigger's first version may, for nothing was paid by it.
+    are replayed. A trigger's first version may, as far as nothing has come that it would pay for:
+    what was taken in without pay gets none later, and would in a replay.
     """
     at = now()
     await repository.lock_rules(session, principal.brand_id)
@@ -50,6 +58,13 @@ async def set_rule(session: AsyncSession, principal: Principal, facts: RuleFacts
     valid_from = facts.valid_from or at
     if version > 1 and valid_from < at:
         raise RuleInThePast("a later version cannot begin in the past", field="/valid_from")
+    if valid_from < at:
+        counted = _COUNTED.get(facts.trigger, facts.trigger)
+        since = valid_from if counted is facts.trigger else None
+        if await repository.has_results(session, principal.brand_id, counted, since=since):
+            raise RuleInThePast(
+                "since then there were facts that nothing was paid for", field="/valid_from"
+            )
     rule = IncentiveRule(
         id=uuid7(),
         brand_id=principal.brand_id,
