@@ -148,9 +148,9 @@ async def test_a11_a_published_post_pays_only_by_a_rule(
             unit_id=uuid_of(seller["unit_id"]),
             platform_post_id="p",
             url=None,
-            published_at=AT,
+            published_at=AT + timedelta(minutes=minutes),
         )
-        for _ in range(2)
+        for minutes in (0, 2)
     ]
 
     await deliver(api, inbox, published[0])
