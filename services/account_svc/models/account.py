@@ -64,11 +64,17 @@ TRANSITIONS: dict[AccountStatus, frozenset[AccountStatus]] = {
         {AccountStatus.ACTIVE, AccountStatus.HANDED_OVER, AccountStatus.RETIRED}
     ),
     AccountStatus.HANDED_OVER: frozenset(
-        {AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.RETIRED}
+        {
+            AccountStatus.ACTIVE,
+            AccountStatus.SUSPENDED,
+            AccountStatus.HANDED_OVER,
+            AccountStatus.RETIRED,
+        }
     ),
     AccountStatus.RETIRED: frozenset(),
 }
-"""Every step of an account's life. A handed-over account is active again once its taker says so."""
+"""Every step of an account's life. A handed-over account is active again once its taker says so;
+one who leaves before that hands it on."""
 
 STARTS = frozenset({AccountStatus.PLANNED, AccountStatus.PENDING, AccountStatus.ACTIVE})
 """The statuses an account may be registered with."""

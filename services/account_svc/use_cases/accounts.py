@@ -9,6 +9,7 @@ from account_svc.errors import (
     HandleTaken,
     StaffDeparted,
     StatusOfAnotherPlatform,
+    TransitionNotAllowed,
     UnknownPersona,
     UnknownStaff,
     UnknownUnit,
@@ -55,6 +56,8 @@ STEPS: dict[AccountStatus, Callable[[UUID, str], AccountEvent]] = {
     AccountStatus.RETIRED: lambda id, why: AccountRetired(account_id=id, reason=why),
 }
 """The facts of those steps that an account id and a reason tell in full."""
+NOT_YET = frozenset({AccountStatus.PLANNED, AccountStatus.PENDING})
+"""Nobody runs it so far, so nobody hands it over."""
 
 
 async def register_account(
@@ -161,6 +164,29 @@ async def hand_over(
         AccountHandedOver(account_id=account.id, staff_id=taker.id, unit_id=taker.unit_id),
     )
     await pairs.check(session, account)
+    return account
+
+
+async def reassign(
+    session: AsyncSession, principal: Principal, account_id: UUID, *, staff_id: UUID, reason: str
+) -> Account:
+    """Another person opens, in their own unit, what is not open yet: it stays where it stands in
+    its life, and waits for no taker's word."""
+    taker = await _taker(session, principal, staff_id)
+    account = await _get(session, principal, account_id)
+    if account.status not in NOT_YET:
+        raise TransitionNotAllowed(f"an account that is {account.status} is handed over")
+    account.staff_id, account.unit_id = taker.id, taker.unit_id
+    account.status_reason, account.status_changed_at = reason, now()
+    session.add(change_of(account, account.status, principal.actor))
+    persona = None
+    if account.persona_id is not None:
+        persona = await _persona(session, principal, account.persona_id)
+    facts = account.facts(None if persona is None else persona.kind)
+    outbox.add(session, account, AccountChanged(**facts))
+    await health.touch(session, account.brand_id, [account.id])
+    await pairs.check(session, account)
+    _note(session, principal, "account.reassign", account)
     return account
 
 

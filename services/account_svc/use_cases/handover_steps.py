@@ -159,9 +159,9 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
             if fate is Fate.RETIRE:
                 await account_steps.retire(session, as_brand, account.id, reason=reason)
             elif item.taker_id is not None:
-                await account_steps.hand_over(
-                    session, as_brand, account.id, staff_id=item.taker_id, reason=reason
-                )
+                is_open = account.status not in account_steps.NOT_YET
+                give = account_steps.hand_over if is_open else account_steps.reassign
+                await give(session, as_brand, account.id, staff_id=item.taker_id, reason=reason)
         except (
             AccountNotFound,
             CertificateMissing,
