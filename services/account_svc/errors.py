@@ -241,6 +241,16 @@ class PeriodOver(Invalid):
     code = "period_over"
 
 
+class PeriodNotBegun(Invalid):
+    """A month to come has no results; placed, it would be everybody's newest until it is over."""
+
+    code = "period_not_begun"
+
+
+class LayoutTooLarge(Conflict):
+    code = "layout_too_large"
+
+
 class GoalFromAbove(Forbidden):
     """Whoever answers for a unit does not set its goal."""
 

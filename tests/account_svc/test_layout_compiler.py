@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from account_svc.errors import LayoutTooLarge
 from account_svc.layout import Cause, Place, SeatState, built_in_layouts
 from account_svc.models import Domain, PolicyFact, PolicyRow, Seat, StaffStatus
-from shared.events.account import AccountStatus, UnitKind
+from shared.events.account import AccountStatus, Platform, UnitKind
 from tests.account_svc.matrix import AT, DOUYIN, XHS, Matrix, rule
 
 
@@ -42,6 +43,15 @@ def test_a3_a_second_account_of_one_person_fills_no_second_seat(matrix: Matrix) 
     (doubled,) = compiled.lines[SeatState.DOUBLED]
     assert (doubled.account_id, doubled.cause) == (again.id, Cause.SAME_PERSON)
     assert compiled.count(SeatState.MISSING) == 1
+
+
+def test_a3_more_seats_than_can_be_laid_out_are_refused_before_any_is(matrix: Matrix) -> None:
+    for _ in range(51):
+        matrix.add_unit()
+    absurd = [rule(count=100, platforms=list(Platform), seat=seat) for seat in Seat]
+
+    with pytest.raises(LayoutTooLarge, match=r"asks for \d+ seats; 500000 can be"):
+        matrix.compile(*absurd, *([rule(count=100)] * 20))
 
 
 def test_a3_an_account_whose_person_or_unit_no_longer_fits_is_orphaned(matrix: Matrix) -> None:

@@ -241,6 +241,16 @@ async def test_a13_who_is_not_to_be_lifted_or_has_no_gap_or_course_is_refused_by
     assert (twice, done_twice["code"]) == ("lift_open", "lift_not_open")
 
 
+async def test_a13_a_month_to_come_is_not_placed(api: Api) -> None:
+    problem = await api.refuse("/tiers/place", {"period": "2099-12"})
+
+    assert (problem["status"], problem["code"], problem["field"]) == (
+        422,
+        "period_not_begun",
+        "/period",
+    )
+
+
 async def test_a13_managers_lift_their_own_part(api: Api, inbox: Inbox) -> None:
     store, sellers = await make_team(api)
     other = await make_unit(api)

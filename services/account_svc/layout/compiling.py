@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from account_svc.errors import PolicyExpired
+from account_svc.errors import LayoutTooLarge, PolicyExpired
 from account_svc.layout.candidates import Candidate, Nobody, Pool
 from account_svc.layout.snapshot import Id, Person, Registered, Snapshot, Tree, Unit
 from account_svc.models import Domain, PolicyFact, Seat, SeatRule, StaffStatus, find_policy
@@ -116,6 +116,8 @@ class Compiled:
 _WORKPLACES = frozenset(UnitKind) - {UnitKind.TEAM}
 """Who works in a team works at the unit above, unless the layout has seats for teams."""
 Key = tuple[Seat, Platform, Id]
+MOST_SEATS = 500_000
+"""Of one answer: a hundred seats on every platform for each store of thousands fit no memory."""
 
 
 def compile_layout(
@@ -131,6 +133,10 @@ def compile_layout(
     Lines are in the order of the tree, then of the rules. Nobody is proposed for two seats of one
     platform, nor who has an account of this form there.
     """
+    units = Counter(unit.kind for unit in snapshot.units)
+    wanted = sum(units[rule.per] * rule.count * len(_platforms([rule], platform)) for rule in rules)
+    if wanted > MOST_SEATS:
+        raise LayoutTooLarge(f"asks for {wanted} seats; {MOST_SEATS} can be laid out at once")
     tree = Tree(snapshot.units)
     accounts = [
         account

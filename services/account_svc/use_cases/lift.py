@@ -14,6 +14,7 @@ from account_svc.errors import (
     NoCourseForSkill,
     NoGap,
     NotToLift,
+    PeriodNotBegun,
     UnknownCourse,
 )
 from account_svc.models import ExamAttempt, period_of
@@ -44,6 +45,8 @@ async def place_people(
     it takes longer than an answer may."""
     brand_id, at = principal.brand_id, now()
     period = period or period_of(at)
+    if period > period_of(at):
+        raise PeriodNotBegun(f"{period} has not begun", field="/period")
     values = {
         "brand_id": brand_id,
         "period": period,
