@@ -44,6 +44,13 @@ async def open_handover(api: Api, leaver: Json, *takers: Json) -> Json:
     return await api.post("/handovers", {"staff_id": leaver["id"], "taker_ids": taker_ids})
 
 
+async def state_ownership(api: Api, account: Json, ownership: str) -> Json:
+    return await api.post(
+        f"/accounts/{account['id']}/state-ownership",
+        {"ownership": ownership, "reference": "合同第7条"},
+    )
+
+
 async def counts(api: Api, handover: Json) -> dict[tuple[str, str], int]:
     body = {"ids": [handover["id"]]}
     (found,) = (await api.post("/handovers/progress/by-handovers", body))["items"]

@@ -11,7 +11,6 @@ from shared.access import Role
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events.account import (
-    AccountChanged,
     AccountHandedOver,
     AccountRetired,
     DraftsAssigned,
@@ -32,6 +31,7 @@ from tests.account_svc.leaving import (
     make_member,
     open_handover,
     platform_of,
+    state_ownership,
     step,
 )
 from tests.account_svc.making import Api, make_account, make_staff, make_unit
@@ -45,13 +45,6 @@ READ = """query($id: ID!) {
   handover(id: $id) { status progress { kind status items things nextAt } }
   handoverItems(handoverId: $id, first: 10) { nodes {
     kind status dueAt waitsFor refusal attempts account { id } taker { id } } } }"""
-
-
-async def state_ownership(api: Api, account: Json, ownership: str) -> Json:
-    return await api.post(
-        f"/accounts/{account['id']}/state-ownership",
-        {"ownership": ownership, "reference": "合同第7条"},
-    )
 
 
 async def test_a6_accounts_go_where_their_ownership_says_and_the_plan_shows_it(
@@ -350,38 +343,6 @@ async def test_a6_a_taker_who_may_not_run_accounts_is_a_refusal_that_the_plan_sh
         ("leads", "asked"): 1,
         ("contacts", "asked"): 1,
     }
-
-
-async def test_a6_what_is_not_open_yet_and_what_nobody_took_up_goes_to_the_taker_as_well(
-    api: Api, inbox: Inbox, worker_sessions: Sessions
-) -> None:
-    before, leaver, taker = await make_staff(api), await make_staff(api), await make_staff(api)
-    planned = await make_account(api, leaver, status="planned", handle="planned")
-    pending = await make_account(api, leaver, status="pending", handle="pending")
-    taken = await make_account(api, before, handle="taken")
-    told = {"staff_id": leaver["id"], "reason": "换岗"}
-    await api.post(f"/accounts/{taken['id']}/hand-over", told)
-    left = [planned, pending, taken]
-    for account in left:
-        await state_ownership(api, account, "brand_made")
-
-    handover = await open_handover(api, leaver, taker)
-    await api.post(f"/handovers/{handover['id']}/start")
-    await step(worker_sessions, api, handover)
-    await finish_leads(api, inbox, handover)
-    await finish_drafts(api, inbox, handover)
-    await step(worker_sessions, api, handover)
-
-    now_of = await api.by_ids("/accounts", *(account["id"] for account in left))
-    assert {each["handle"]: (each["status"], each["staff_id"]) for each in now_of["items"]} == {
-        "planned": ("planned", taker["id"]),
-        "pending": ("pending", taker["id"]),
-        "taken": ("handed_over", taker["id"]),
-    }
-    (over,) = (await api.by_ids("/handovers", handover["id"]))["items"]
-    assert over["status"] == "done"
-    changed = [each for each in await api.events() if isinstance(each, AccountChanged)]
-    assert {each.staff_id for each in changed} == {uuid_of(taker["id"])}
 
 
 async def test_a6_whose_accounts_are_may_come_with_the_import_and_an_open_handover_goes_on(

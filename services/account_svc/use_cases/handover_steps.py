@@ -39,6 +39,7 @@ from shared.access import Principal, Role
 from shared.clock import now
 from shared.database import Sessions, brand_session
 from shared.events.account import (
+    AccountStatus,
     CommunitiesAssigned,
     CustomersAssigned,
     DraftsAssigned,
@@ -147,8 +148,18 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
     )
     for item in items:
         account = left[account_of(item)]
+        if account.id in waiting:
+            continue
+        is_retired = account.status is AccountStatus.RETIRED
+        if is_retired or account.staff_id != handover.staff_id:
+            # somebody saw to it by hand since the plan was made
+            item.status, item.taker_id, item.due_at = ItemStatus.GONE, None, None
+            item.changed_at = at
+            with_whom = None if is_retired else account.staff_id
+            await _ask_for_drafts(session, handover, account, with_whom, at)
+            continue
         fate = fate_of(account.platform, account.ownership)
-        if fate is Fate.ASK or account.id in waiting:
+        if fate is Fate.ASK:
             continue
         if fate is Fate.HAND_OVER and item.taker_id is None:
             await choose_account_takers(session, handover, [item], [account])
