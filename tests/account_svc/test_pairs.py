@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from account_svc.drift import Card, DriftState, Profile, compare, drift_rules
+from account_svc.drift import Card, DriftField, DriftState, Profile, compare, drift_rules
 from shared.access import Role
 from shared.events.account import AccountPairChecked
 from tests.account_svc.importing import ACCOUNTS, load
@@ -284,3 +284,12 @@ def test_a4_any_two_profiles_compare_to_scores_between_nothing_and_all(
     assert min(known) - 1e-9 <= drift.score <= max(known) + 1e-9
     if drift.state is DriftState.PASSED:
         assert drift.score >= rules.passes_at
+
+
+def test_a4_names_and_words_of_symbols_alone_are_told_apart() -> None:
+    card = Card(None, "", None, None, ("💰",), ())
+
+    drift = compare(drift_rules(), card, Profile("🍵🍵", "茶"), Profile("🚗🚗", "买茶找我💰"))
+
+    scored = {each.field: each.score for each in drift.fields}
+    assert scored[DriftField.NAME] == scored[DriftField.TABOO_WORDS] == 0

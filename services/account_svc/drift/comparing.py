@@ -147,8 +147,9 @@ def _taboo_words(_: DriftRules, card: Card, public: Profile, private: Profile) -
     words = {word for word in map(_plain, card.taboo_words) if word}
 
     def score(profile: Profile) -> float:
-        text = _plain(f"{profile.name}\n{profile.bio or ''}")
-        return float(not any(word in text for word in words))
+        text = f"{profile.name}\n{profile.bio or ''}"
+        plain, whole = _plain(text), _folded(text)
+        return float(not any(word in plain or word in whole for word in words))
 
     if not words:
         return []
@@ -196,9 +197,16 @@ def _neighbours(text: str) -> set[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    """Letters and digits alone, in one width and case: 「小 茶·南京西路店」 is 小茶南京西路店."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if char.isalnum())
+    """Letters and digits alone, in one width and case: 「小 茶·南京西路店」 is 小茶南京西路店.
+
+    A text that has none, such as 🍵🍵, is what it is.
+    """
+    folded = _folded(text)
+    return "".join(char for char in folded if char.isalnum()) or folded.strip()
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 _SIDES: dict[DriftField, Callable[[DriftRules, Card, Profile, Profile], Sides]] = {
