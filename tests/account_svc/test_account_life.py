@@ -13,6 +13,7 @@ from shared.events.account import (
     PlatformStatusNoted,
 )
 from tests.account_svc.graph import Graph
+from tests.account_svc.importing import ACCOUNTS, PEOPLE, TREE, load
 from tests.account_svc.making import Api, make_account
 from tests.caller import Json, uuid_of
 
@@ -144,3 +145,23 @@ async def test_a2_an_account_whose_person_has_departed_is_not_activated(
     assert (problem["status"], problem["code"]) == (409, "staff_departed")
     (still,) = (await api.by_ids("/accounts", account["id"]))["items"]
     assert still["status"] == "pending"
+
+
+async def test_a2_a_file_that_gives_an_account_to_another_person_is_in_its_history(
+    api: Api,
+) -> None:
+    row = ACCOUNTS + "douyin,tea,茶,public,kos,SH001,{staff},,active\n"
+    await load(api, "units", TREE)
+    await load(api, "staff", PEOPLE)
+    await load(api, "accounts", row.format(staff="K1"))
+    (account,) = (await api.get("/accounts"))["items"]
+    await api.post(f"/accounts/{account['id']}/restrict", {"reason": "限流"})
+
+    await load(api, "accounts", row.format(staff="K2").replace("active", "restricted"))
+
+    (account,) = (await api.get("/accounts"))["items"]
+    history = (await api.get(f"/accounts/{account['id']}/history"))["items"]
+    last = max(history, key=lambda step: step["at"])
+    assert (last["from_status"], last["to_status"]) == ("restricted", "restricted")
+    assert (last["staff_id"], last["reason"]) == (account["staff_id"], "import")
+    assert account["status_reason"] == "限流"

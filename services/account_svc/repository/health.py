@@ -142,7 +142,8 @@ _OF_ACCOUNTS = {
             where brand_id = :brand and account_id = any(:accounts)""",
         "steps": """select account_id, to_status, at from account_change
             where brand_id = :brand and account_id = any(:accounts)
-            and to_status in ('active', 'restricted', 'suspended')""",
+            and to_status in ('active', 'restricted', 'suspended')
+            and from_status is distinct from to_status""",
         "pairs": """select p.account_id, p.checked_at from pair_check p join account a
                 on a.brand_id = p.brand_id and a.id = p.account_id
                 and a.staff_id = p.staff_id and a.persona_id = p.persona_id

@@ -186,6 +186,13 @@ def _state(account: Account, row: AccountRow) -> bool:
     return True
 
 
+def _new_hands(account: Account, actor: str) -> AccountChange:
+    """The history row of another person who runs the account, which stays where it stands."""
+    change = change_of(account, account.status, actor)
+    change.reason, change.at = REASON, now()
+    return change
+
+
 def _change(
     session: AsyncSession,
     actor: str,
@@ -202,6 +209,8 @@ def _change(
     if status is not before:
         account.become(status, reason=REASON, at=now())
         session.add(change_of(account, before, actor))
+    elif "staff_id" in changed:
+        session.add(_new_hands(account, actor))
     step = STEPS.get(status) if status is not before else None
     if changed or (status is not before and step is None):
         kind = None if persona is None else persona.kind
