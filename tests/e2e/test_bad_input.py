@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.databases import SERVICES
 from deploy.local.demo import setup
+from deploy.local.demo.catching_up import wait_until_caught_up
 from deploy.local.demo.client import DemoFailed, until
 from shared.ids import parse_id
 from tests.e2e.small_brand import SmallBrand, import_rows, list_all, open_brand
@@ -101,6 +102,19 @@ async def count_rows(running: Running, brand: SmallBrand) -> dict[str, int]:
         rows = await running.fetch(service, " union all ".join(each), brand_id)
         counts |= {f"{service}.{table}": count for table, count in rows}
     return counts
+
+
+async def settle(running: Running, brand: SmallBrand) -> None:
+    """Wait for what follows by itself from what was announced."""
+    brand_id = parse_id("brand", brand.client.brand_id)
+
+    async def is_folded() -> bool:
+        count = "select count(*) from health_fact where brand_id = $1"
+        [(waiting,)] = await running.fetch("account", count, brand_id)
+        return bool(waiting == 0)
+
+    await wait_until_caught_up(running.urls.kafka_bootstrap)
+    await until("facts of health are folded", is_folded, seconds=20)
 
 
 @pytest.mark.parametrize("platform", REFUSALS)
@@ -360,6 +374,7 @@ async def test_seller_cannot_answer_for_another(running: Running, brand: SmallBr
 
     await until("the lead is offered", is_offered, seconds=20)
     assert lead["staff"]["code"] == brand.people[0].code
+    await settle(running, brand)
     before = await count_rows(running, brand)
     other = brand.seller_token(brand.staff[brand.people[1].code])
     refusal = await client.attempt("acceptLead", "Lead", "id", {"id": lead["id"]}, token=other)
