@@ -33,6 +33,12 @@ class TreeTooDeep(Invalid):
     code = "tree_too_deep"
 
 
+class BrandIsTheRoot(Invalid):
+    """Only the root of a tree is the brand: seats per brand would be wanted twice."""
+
+    code = "brand_is_the_root"
+
+
 class RootStays(Conflict):
     """The root of a brand's tree has no parent and cannot be given one."""
 

@@ -78,3 +78,19 @@ async def test_a6_what_somebody_saw_to_by_hand_meanwhile_is_not_taken_from_whom_
         uuid_of(unclear["id"]): uuid_of(other["id"]),
         uuid_of(retired["id"]): None,
     }
+
+
+async def test_a6_what_a_taker_who_departs_was_to_have_goes_to_the_next(
+    api: Api, worker_sessions: Sessions
+) -> None:
+    leaver, first, second = [await make_staff(api) for _ in range(3)]
+    account = await make_account(api, leaver)
+    await state_ownership(api, account, "brand_made")
+    handover = await open_handover(api, leaver, first, second)
+    await api.post(f"/handovers/{handover['id']}/start")
+
+    await api.post(f"/staff/{first['id']}/depart", {"reason": "离职"})
+    await step(worker_sessions, api, handover)
+
+    (given,) = (await api.by_ids("/accounts", account["id"]))["items"]
+    assert (given["status"], given["staff_id"]) == ("handed_over", second["id"])

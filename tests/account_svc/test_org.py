@@ -132,6 +132,19 @@ async def test_a1_a_move_counts_the_levels_that_it_takes_along(api: Api) -> None
     await api.post(f"/units/{fits['id']}/move", {"parent_id": lowest["id"]})
 
 
+async def test_a1_a_tree_has_one_brand(api: Api) -> None:
+    root = await api.root()
+    unit = {"parent_id": root["id"], "kind": "brand", "code": "B2", "name": "副牌"}
+
+    problem = await api.refuse("/units", unit)
+
+    assert (problem["status"], problem["code"], problem["field"]) == (
+        422,
+        "brand_is_the_root",
+        "/kind",
+    )
+
+
 async def test_a1_two_moves_at_once_cannot_make_a_circle(api: Api) -> None:
     one, two = [await make_unit(api, kind="region") for _ in range(2)]
 

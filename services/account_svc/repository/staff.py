@@ -1,5 +1,6 @@
 """SQL of staff."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -41,10 +42,13 @@ async def get_staff_for_update(
     return staff
 
 
-async def has_departed(session: AsyncSession, brand_id: UUID, staff_id: UUID) -> bool:
-    """Whether the person sells no more; nothing is locked."""
-    departed_at = select(Staff.departed_at).where(Staff.brand_id == brand_id, Staff.id == staff_id)
-    return await session.scalar(departed_at) is not None
+async def departed_among(
+    session: AsyncSession, brand_id: UUID, staff_ids: Sequence[UUID]
+) -> set[UUID]:
+    """Those who sell no more; nobody is locked."""
+    departed = Staff.departed_at.is_not(None)
+    of_these = (Staff.brand_id == brand_id) & Staff.id.in_(staff_ids)
+    return set(await session.scalars(select(Staff.id).where(of_these, departed)))
 
 
 def visible_staff(brand_id: UUID, extent: Extent) -> Conditions:

@@ -117,7 +117,7 @@ async def activate(
 ) -> Account:
     account = await _step(session, principal, account_id, AccountStatus.ACTIVE, reason)
     if account.staff_id is not None:
-        if await staff.has_departed(session, account.brand_id, account.staff_id):
+        if await staff.departed_among(session, account.brand_id, [account.staff_id]):
             raise StaffDeparted("who runs the account has departed: hand it over first")
         await _require_certified(session, account.brand_id, account.staff_id, field=None)
     outbox.add(session, account, STEPS[account.status](account.id, reason or ""))

@@ -27,7 +27,7 @@ from account_svc.models import (
     ItemStatus,
 )
 from account_svc.repository import handovers as repository
-from account_svc.repository import policies
+from account_svc.repository import policies, staff
 from shared.clock import now
 from shared.ids import uuid7
 
@@ -82,15 +82,18 @@ async def choose_account_takers(
     items: Iterable[HandoverItem],
     left: Iterable[Account],
 ) -> None:
-    """The first who has none on the platform takes the account, or else the first of all."""
+    """The first who has none on the platform takes the account, or else the first of all; who has
+    departed meanwhile takes none, if anybody else can."""
     by_id = {account.id: account for account in left}
+    departed = await staff.departed_among(session, handover.brand_id, handover.taker_ids)
+    takers = [each for each in handover.taker_ids if each not in departed] or handover.taker_ids
     has = await repository.platforms_of(session, handover.brand_id, handover.taker_ids)
     for item in items:
         account = by_id[account_of(item)]
         if fate_of(account.platform, account.ownership) is Fate.RETIRE:
             continue
-        free = [each for each in handover.taker_ids if account.platform not in has.get(each, set())]
-        item.taker_id = (free or handover.taker_ids)[0]
+        free = [each for each in takers if account.platform not in has.get(each, set())]
+        item.taker_id = (free or takers)[0]
         has.setdefault(item.taker_id, set()).add(account.platform)
 
 

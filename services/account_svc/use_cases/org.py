@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.errors import BrandExists, UnitCodeTaken, UnknownUnit
+from account_svc.errors import BrandExists, BrandIsTheRoot, UnitCodeTaken, UnknownUnit
 from account_svc.models import Brand, Unit, UnitFacts
 from account_svc.repository import org as repository
 from account_svc.repository.constraints import refusing
@@ -50,6 +50,8 @@ async def create_brand(
 async def add_unit(
     session: AsyncSession, principal: Principal, parent_id: UUID, facts: UnitFacts
 ) -> Unit:
+    if facts.kind is UnitKind.BRAND:
+        raise BrandIsTheRoot("the root of the tree, and no other unit, is the brand", field="/kind")
     await repository.lock_tree(session, principal.brand_id)
     parent = await _parent(session, principal, parent_id)
     unit = Unit(id=uuid7(), brand_id=principal.brand_id, path=b"", **facts.model_dump())
