@@ -193,7 +193,7 @@ async def test_s3_an_agent_who_drifted_from_the_persona_may_lead_nobody_to_the_p
     assert (transfer["id"], transfer["step"]) == (led["id"], "STAGE_1_DONE")
     assert transfer["privateAccount"]["platform"] == "WECOM"
     assert [(each["cause"], each["amount"]) for each in asked["ledger"]["nodes"]] == [
-        (led["id"], CASE["transfer_rule"]["amount"])
+        (f"{customers[0]}/{stage.staff[agents[0]]}", CASE["transfer_rule"]["amount"])
     ]
 
 
