@@ -17,7 +17,7 @@ from shared.events.account import (
 )
 from shared.tables import DataKeyRow
 from tests.account_svc.making import Api, make_account, make_staff, make_unit
-from tests.caller import uuid_of
+from tests.caller import Json, uuid_of
 
 
 async def test_a1_a_person_who_joins_is_announced_without_name_or_phone(api: Api) -> None:
@@ -240,3 +240,14 @@ async def test_g2_a_person_is_found_by_phone_without_the_phone_being_stored(
 
     assert found["items"] == [staff]
     assert (masked["status"], masked["code"]) == (403, "not_allowed")
+
+
+async def test_a1_an_absence_from_before_all_time_is_refused_and_the_list_stays_readable(
+    api: Api, seller: Json
+) -> None:
+    body = {"from_at": "0001-01-01T00:00:00Z", "reason": "病假"}
+
+    problem = await api.refuse(f"/staff/{seller['id']}/mark-absent", body)
+
+    assert (problem["status"], problem["field"]) == (422, "/from_at")
+    assert len((await api.get("/staff"))["items"]) == 1

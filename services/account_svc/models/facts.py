@@ -9,7 +9,6 @@ from typing import Annotated, Self
 import phonenumbers
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,6 +21,7 @@ from account_svc.models.account import Domain, PersonaKind, Seat
 from account_svc.models.formula import LONGEST, check_formula
 from account_svc.models.incentive import LARGEST_REWARD, Currency, Trigger
 from shared.events.account import Platform, UnitKind
+from shared.instants import Instant
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(min_length=1, max_length=100)]
@@ -147,7 +147,7 @@ class RuleFacts(Facts):
     monthly_budget: Annotated[int, Field(ge=0, le=LARGEST_REWARD * 1000)] | None = None
     """What the brand pays out for the trigger in a month, in the currency's unit."""
     currency: Currency
-    valid_from: AwareDatetime | None = None
+    valid_from: Instant | None = None
     """Left out: from now on."""
     is_active: bool = True
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy import ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped
 
@@ -16,6 +16,7 @@ from account_svc.models.policy import PolicyFact
 from shared.database import Aggregate
 from shared.events.account import HandoverStatus
 from shared.ids import StaffId
+from shared.instants import Instant
 
 
 class ItemKind(StrEnum):
@@ -134,7 +135,7 @@ class HandoverItem(OfBrand, Base):
 class HandoverFacts(Facts):
     staff_id: StaffId
     taker_ids: Takers
-    starts_at: AwareDatetime | None = None
+    starts_at: Instant | None = None
     """Left out: as soon as it is started."""
 
 

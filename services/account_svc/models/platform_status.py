@@ -5,13 +5,14 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from sqlalchemy import ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped
 
 from account_svc.models.base import Base, OfBrand
 from account_svc.models.facts import Facts
 from shared.events.account import Platform, PlatformStatus
+from shared.instants import Instant
 
 GIVEN_BY = {
     PlatformStatus.DOUYIN_STAFF_CERTIFICATION: Platform.DOUYIN,
@@ -55,9 +56,9 @@ class PlatformStatusFacts(Facts):
     platform_status: PlatformStatus
     is_held: bool = True
     """False: the platform has taken the status back."""
-    valid_from: AwareDatetime | None = None
+    valid_from: Instant | None = None
     """Left out: from now on."""
-    valid_to: AwareDatetime | None = None
+    valid_to: Instant | None = None
     reference: Annotated[str, Field(min_length=1, max_length=500)]
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped
 
@@ -14,6 +14,7 @@ from account_svc.errors import PolicyExpired
 from account_svc.models.base import Base, OfBrand
 from account_svc.models.facts import Facts, Word
 from shared.events.account import Platform
+from shared.instants import Instant
 
 
 class PolicyFact(StrEnum):
@@ -63,9 +64,9 @@ class PolicyFacts(Facts):
     fact: PolicyFact
     number: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     words: Annotated[list[Word], Field(max_length=50)] | None = None
-    valid_from: AwareDatetime | None = None
+    valid_from: Instant | None = None
     """Left out: from now on."""
-    valid_to: AwareDatetime | None = None
+    valid_to: Instant | None = None
     source: Annotated[str, Field(min_length=1, max_length=500)]
     """Where it is written: a contract, a page of the platform and its date."""
 

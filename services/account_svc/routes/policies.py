@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from account_svc.access import MATRIX
@@ -22,6 +21,7 @@ from shared.access import Principal
 from shared.clock import now
 from shared.database import brand_read
 from shared.events.account import Platform
+from shared.instants import Instant
 from shared.reading import batch_of, fetch_by_ids, fetch_page, page_of
 from shared.web import (
     Batch,
@@ -71,7 +71,7 @@ async def list_holding(
     request: Request,
     principal: MayRead,
     platform: Platform | None = None,
-    at: Annotated[AwareDatetime | None, Query()] = None,
+    at: Annotated[Instant | None, Query()] = None,
 ) -> Response:
     """What holds at an instant, now if left out: for every fact that any row is about, the row
     that decides, or since when none does. The brand's rows come before those for every brand."""
@@ -95,7 +95,7 @@ async def get_holding(
     principal: MayRead,
     platform: Platform,
     fact: PolicyFact,
-    at: Annotated[AwareDatetime | None, Query()] = None,
+    at: Annotated[Instant | None, Query()] = None,
 ) -> Response:
     """The row that decides at an instant; 409 `policy_expired` when those there were have ended."""
     async with brand_read(request.state.reads, principal.brand_id) as connection:

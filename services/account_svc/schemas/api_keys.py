@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import asyncpg
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from account_svc.models.facts import Facts, Name
 from shared.access import Role
 from shared.ids import ApiKeyId, BrandId, StaffId, UnitId, typed
+from shared.instants import Instant
 
 Scope = Annotated[str, Field(pattern=r"^[a-z_*]+(\.[a-z_*]+)?$", max_length=100)]
 
@@ -21,7 +22,7 @@ class ApiKeyIn(Facts):
     name: Name
     role: Literal[Role.BRAND_ADMIN, Role.ANALYST, Role.COMPLIANCE, Role.SCRM]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=50)]
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class ApiKeyOut(BaseModel):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from account_svc.models.facts import Facts
 from account_svc.models.goal import Metric
@@ -16,6 +16,7 @@ from account_svc.models.lift import LiftStatus, Tier, TierRules
 from account_svc.models.talent import Skill
 from account_svc.schemas.periods import Month
 from shared.ids import AttemptId, CourseId, LiftId, StaffId, UnitId, typed
+from shared.instants import Instant
 
 
 class PlaceIn(TierRules):
@@ -97,7 +98,7 @@ class AssignLiftIn(Facts):
     staff_id: StaffId
     skill: Skill | None = None
     """The one with the largest gap if left out."""
-    due_at: AwareDatetime
+    due_at: Instant
 
 
 class LiftTaskOut(BaseModel):

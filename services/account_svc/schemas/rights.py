@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from account_svc.models.facts import Facts
 from account_svc.rights import Cause, Verdict, denial_of
 from shared.events.account import Right
 from shared.ids import CourseId, StaffId, typed
+from shared.instants import Instant
 
 
 class RequireCoursesIn(Facts):
@@ -29,7 +30,7 @@ class RequireCoursesIn(Facts):
 class CheckRightIn(Facts):
     staff_id: StaffId
     right: Right
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     """Left out: now."""
 
 

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 import asyncpg
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from account_svc.models import Staff, StaffFacts, StaffStatus, status_at
 from account_svc.models.facts import Facts, Phone
 from shared.clock import now
 from shared.ids import StaffId, UnitId, typed
+from shared.instants import Instant
 from shared.sealing import Vault, unseal
 
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
@@ -26,8 +27,8 @@ class FindStaffIn(Facts):
 
 
 class MarkAbsentIn(Facts):
-    from_at: AwareDatetime
-    until_at: AwareDatetime | None = None
+    from_at: Instant
+    until_at: Instant | None = None
     reason: Reason
 
     @model_validator(mode="after")

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from content_svc.models import CampaignStatus, DraftStatus
 from content_svc.schemas.library import FindingOut, In, LongText, Out
 from shared.events.account import Platform, Right
 from shared.events.content import CampaignMode, Verdict
 from shared.ids import AccountId, AssetId, CampaignId, DraftId, TemplateId, UnitId
+from shared.instants import Instant
 
 Title = Annotated[str, Field(max_length=200)]
 
@@ -36,8 +37,8 @@ class CampaignIn(In):
     slot_values: dict[str, Annotated[str, Field(max_length=2000)]] = Field(
         default_factory=dict, max_length=50
     )
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Instant
+    ends_at: Instant
     posts_per_account_gap_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 60
 
     @model_validator(mode="after")
@@ -93,7 +94,7 @@ class ReviseDraftIn(In):
 
 
 class ScheduleDraftIn(In):
-    due_at: AwareDatetime
+    due_at: Instant
 
 
 class DraftOut(Out):

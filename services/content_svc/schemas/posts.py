@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from content_svc.models import AuthorizationStatus, PostStatus
 from content_svc.schemas.library import In, Out
 from shared.events.account import Platform
 from shared.ids import AccountId, AssetId, CampaignId, DraftId, PostId, StaffId, UnitId
+from shared.instants import Instant
 
 Total = Annotated[int, Field(ge=0, le=10**12)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
@@ -76,7 +77,7 @@ class MetricIn(In):
     post_id: PostId | None = None
     platform: Platform | None = None
     platform_post_id: Annotated[str | None, Field(max_length=200)] = None
-    measured_at: AwareDatetime
+    measured_at: Instant
     views: Total | None = None
     likes: Total | None = None
     saves: Total | None = None

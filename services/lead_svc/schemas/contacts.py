@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from lead_svc.models import DealStatus
 from lead_svc.schemas import Reason, Text
@@ -19,6 +19,7 @@ from shared.ids import (
     TouchpointId,
     UnitId,
 )
+from shared.instants import Instant
 
 
 class ContactOut(BaseModel):
@@ -82,7 +83,7 @@ class WinIn(BaseModel):
     lead_id: LeadId
     amount_minor: Annotated[int, Field(gt=0, le=10**15)]
     currency: Currency = "CNY"
-    closed_at: AwareDatetime | None = None
+    closed_at: Instant | None = None
     """When the sale was made; now when absent."""
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from lead_svc.models import LeadStatus, OfferStatus
 from lead_svc.routing import Outcome, Rejection, Step, TieBreak
@@ -20,6 +20,7 @@ from shared.ids import (
     StaffId,
     UnitId,
 )
+from shared.instants import Instant
 
 
 class ScoreReason(BaseModel):
@@ -85,7 +86,7 @@ class LeadsByContacts(BaseModel):
 class ConsentIn(BaseModel):
     purpose: Text
     notice_version: Text
-    at: AwareDatetime
+    at: Instant
 
 
 class CaptureIn(BaseModel):
@@ -111,7 +112,7 @@ class CaptureIn(BaseModel):
     keyword: Text | None = None
     channel_code: Text | None = None
     consent: ConsentIn | None = None
-    submitted_at: AwareDatetime | None = None
+    submitted_at: Instant | None = None
 
 
 class AcceptIn(BaseModel):
