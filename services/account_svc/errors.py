@@ -33,6 +33,12 @@ class TreeTooDeep(Invalid):
     code = "tree_too_deep"
 
 
+class TakerLeaves(Conflict):
+    """Who hands over what they have themselves takes nothing from others."""
+
+    code = "taker_leaves"
+
+
 class BrandIsTheRoot(Invalid):
     """Only the root of a tree is the brand: seats per brand would be wanted twice."""
 

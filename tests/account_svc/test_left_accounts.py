@@ -94,3 +94,20 @@ async def test_a6_what_a_taker_who_departs_was_to_have_goes_to_the_next(
 
     (given,) = (await api.by_ids("/accounts", account["id"]))["items"]
     assert (given["status"], given["staff_id"]) == ("handed_over", second["id"])
+
+
+async def test_a6_who_leaves_takes_nothing_from_others(api: Api, worker_sessions: Sessions) -> None:
+    leaver, first, second = [await make_staff(api) for _ in range(3)]
+    account = await make_account(api, leaver)
+    await state_ownership(api, account, "brand_made")
+    handover = await open_handover(api, leaver, first, second)
+    await open_handover(api, first, second)
+
+    back = {"staff_id": second["id"], "taker_ids": [leaver["id"]]}
+    problem = await api.refuse("/handovers", back)
+    await api.post(f"/handovers/{handover['id']}/start")
+    await step(worker_sessions, api, handover)
+
+    assert (problem["code"], problem["field"]) == ("taker_leaves", "/taker_ids/0")
+    (given,) = (await api.by_ids("/accounts", account["id"]))["items"]
+    assert given["staff_id"] == second["id"]

@@ -82,11 +82,11 @@ async def choose_account_takers(
     items: Iterable[HandoverItem],
     left: Iterable[Account],
 ) -> None:
-    """The first who has none on the platform takes the account, or else the first of all; who has
-    departed meanwhile takes none, if anybody else can."""
+    """The first who has none on the platform takes the account, or else the first of all; who
+    leaves meanwhile takes none, if anybody else can."""
     by_id = {account.id: account for account in left}
-    departed = await staff.departed_among(session, handover.brand_id, handover.taker_ids)
-    takers = [each for each in handover.taker_ids if each not in departed] or handover.taker_ids
+    leaving = await takers_leaving(session, handover)
+    takers = [each for each in handover.taker_ids if each not in leaving] or handover.taker_ids
     has = await repository.platforms_of(session, handover.brand_id, handover.taker_ids)
     for item in items:
         account = by_id[account_of(item)]
@@ -95,6 +95,13 @@ async def choose_account_takers(
         free = [each for each in takers if account.platform not in has.get(each, set())]
         item.taker_id = (free or takers)[0]
         has.setdefault(item.taker_id, set()).add(account.platform)
+
+
+async def takers_leaving(session: AsyncSession, handover: Handover) -> set[UUID]:
+    """Takers who have departed since, or whose own handover is open."""
+    departed = await staff.departed_among(session, handover.brand_id, handover.taker_ids)
+    opened = await repository.open_of(session, handover.brand_id, handover.taker_ids)
+    return departed | {each.staff_id for each in opened}
 
 
 async def plan(session: AsyncSession, handover: Handover, items: Sequence[HandoverItem]) -> None:

@@ -26,7 +26,6 @@ from account_svc.models import (
 )
 from account_svc.models.handover import MOVED
 from account_svc.repository import handovers as repository
-from account_svc.repository import staff
 from account_svc.use_cases import accounts as account_steps
 from account_svc.use_cases.handover_plan import (
     account_of,
@@ -34,6 +33,7 @@ from account_svc.use_cases.handover_plan import (
     limits_of,
     plan,
     put_off,
+    takers_leaving,
 )
 from shared import audit, outbox, timers
 from shared.access import Principal, Role
@@ -144,7 +144,7 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
         )
     }
     waiting = await repository.accounts_with_moves(session, handover)
-    departed = await staff.departed_among(session, handover.brand_id, handover.taker_ids)
+    leaving = await takers_leaving(session, handover)
     as_brand = Principal(
         handover.brand_id, typed("handover", handover.id), frozenset({Role.BRAND_ADMIN})
     )
@@ -163,7 +163,7 @@ async def _move_accounts(session: AsyncSession, handover: Handover, at: datetime
         fate = fate_of(account.platform, account.ownership)
         if fate is Fate.ASK:
             continue
-        if fate is Fate.HAND_OVER and (item.taker_id is None or item.taker_id in departed):
+        if fate is Fate.HAND_OVER and (item.taker_id is None or item.taker_id in leaving):
             await choose_account_takers(session, handover, [item], [account])
         item.changed_at = at
         item.attempts += 1

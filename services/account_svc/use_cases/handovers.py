@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.errors import (
     HandoverOpenAlready,
+    TakerLeaves,
     UnknownStaff,
 )
 from account_svc.models import (
@@ -227,6 +228,10 @@ async def _require_takers(
         if taker is None or taker.departed_at is not None or taker.id == leaver_id:
             raise UnknownStaff(
                 "no such other person sells for the brand", field=f"/taker_ids/{place}"
+            )
+        if await repository.open_of(session, principal.brand_id, [taker_id]):
+            raise TakerLeaves(
+                "this person hands over what they have themselves", field=f"/taker_ids/{place}"
             )
 
 
