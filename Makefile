@@ -32,7 +32,7 @@ demo: setup ## play the main job again on the running stack
 	@$(BIN)/kos demo
 
 test: setup ## all tests, on a PostgreSQL and a Kafka of their own
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 3
 
 check: lint types imports lock contracts deployment test ## what CI runs
 

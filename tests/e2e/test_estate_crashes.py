@@ -57,6 +57,12 @@ class Estate:
             "select count(*) from moving_customer where brand_id = $1 and status = 'asking'"
         )
         await self.ring("claimed_until = null")
+        # who finds the lease of a dead refresher tries again a minute later
+        await self.running.fetch(
+            "content",
+            "update platform_authorization set lease_until = null where brand_id = $1 returning 1",
+            parse_id("brand", self.client.brand_id),
+        )
         return asking
 
     async def start(self) -> None:
