@@ -313,6 +313,22 @@ async def test_a7_followers_are_counted_once_however_often_and_late_they_are_tol
     assert found["reasons"][0]["message"].startswith("10 new followers in a week after 30 ")
 
 
+async def test_a7_a_figure_that_cannot_be_holds_up_no_other_fact_of_the_post(
+    api: Api, worker_sessions: Sessions, inbox: Inbox
+) -> None:
+    account = await make_account(api)
+    absurd = measured(account, uuid7(), 10**12, now())
+
+    await deliver(
+        api, inbox, absurd, failed(account).model_copy(update={"post_id": absurd.post_id})
+    )
+    await review(worker_sessions)
+
+    found = await health(api, account)
+    assert found is not None
+    assert [each["cause"] for each in found["reasons"]] == ["posts_refused"]
+
+
 async def test_a7_an_account_that_no_longer_looks_like_its_persona_is_off_brand(
     api: Api, worker_sessions: Sessions
 ) -> None:

@@ -50,6 +50,9 @@ _PAID_STEPS = {
 
 _REFUSED_BY_PLATFORM = frozenset({"platform_review_unfit", "removed_on_platform"})
 """Why a post failed, where that speaks against its account."""
+_MOST_FOLLOWS = 1_000_000_000
+"""Of one post; who imports figures may tell of more than health keeps, and than there are people.
+"""
 
 
 async def on_lead_qualified(session: AsyncSession, received: Received[LeadQualified]) -> None:
@@ -239,7 +242,7 @@ async def on_post_measured(session: AsyncSession, received: Received[PostMeasure
         event.account_id,
         FactKind.FOLLOWED,
         subject_id=event.post_id,
-        amount=event.follows,
+        amount=min(event.follows, _MOST_FOLLOWS),
         at=event.measured_at,
     )
     author = await find_author(session, received.brand_id, event.post_id)
