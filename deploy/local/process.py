@@ -23,7 +23,6 @@ SUPERVISOR_STOP_SECONDS = 40
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 PORTS = range(20_000, 32_000)
-_given_ports: set[int] = set()
 
 
 class ChildDied(Exception):
@@ -202,17 +201,23 @@ def tail(log: Path, lines: int = 20) -> list[str]:
 
 
 def find_free_port() -> int:
-    """A loopback port that nobody listens on and that this process did not get before.
+    """A loopback port that is nobody else's until this process ends: not even of who looks for
+    one before a server listens here, or after.
 
     Below the range that systems take for outgoing connections: one of those could otherwise sit
     on the port before its server starts.
     """
-    for port in random.SystemRandom().sample(PORTS, 200):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in _given_ports:
-                _given_ports.add(port)
-                return port
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        keeper = socket.socket()
+        try:
+            keeper.bind(("127.0.0.1", port))
+        except OSError:
+            keeper.close()
+            continue
+        # from now on a server that says so as well, as servers do, may bind beside the keeper
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.detach()
+        return port
     raise ServerFailed(f"there is no free port between {PORTS.start} and {PORTS.stop}")
 
 

@@ -1,5 +1,8 @@
 import json
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,13 @@ import pytest
 from deploy.local import process
 from deploy.local.process import Child, ChildDied
 
+FIND_AMONG = """
+import sys
+from deploy.local import process
+port = int(sys.argv[1])
+process.PORTS = range(port, port + 1)
+process.find_free_port()
+"""
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
 
 
@@ -66,3 +76,15 @@ def test_a_record_that_cannot_be_read_is_no_leftover(tmp_path: Path) -> None:
     (tmp_path / "half.json").write_text('{"pid": 1')
 
     assert process.find_leftovers(tmp_path) == []
+
+
+def test_a_port_that_was_found_is_kept_for_its_server() -> None:
+    port = process.find_free_port()
+
+    another = subprocess.run(
+        [sys.executable, "-c", FIND_AMONG, str(port)], capture_output=True, text=True, check=False
+    )
+    for _ in ("first", "started again"):
+        socket.create_server(("127.0.0.1", port)).close()
+
+    assert f"there is no free port between {port} and" in another.stderr

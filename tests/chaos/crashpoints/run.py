@@ -43,6 +43,8 @@ class Options:
     """Only so many stops of each flow, drawn by the seed."""
     minutes: float | None = None
     """Only what can be tried in that time, in an order drawn by the seed."""
+    tries: int = 12
+    """How often a stop is tried whose point comes only now and then."""
     part: Slice = (1, 1)
     """Only the stops of this part, of so many. A stop is in the same part in every run."""
 
@@ -136,7 +138,7 @@ async def run(options: Options, home: Path, say: Say) -> Result:
         until = math.inf if options.minutes is None else time.monotonic() + options.minutes * 60
         found = await asyncio.gather(
             *(
-                lane.try_all(stops, say, until=until)
+                lane.try_all(stops, say, until=until, tries=options.tries)
                 for lane, stops in zip(lanes, plans, strict=True)
             )
         )

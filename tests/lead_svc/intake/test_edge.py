@@ -174,7 +174,7 @@ async def test_l1_a_bad_signature_is_refused_counted_logged_and_leaves_nothing(
         answer = await client.post(path, headers=dict(good.headers), content=good.body + b" ")
 
     assert answer.status_code == 401
-    assert logs == [
+    assert [log for log in logs if log["event"].startswith("hook_")] == [
         {
             "event": "hook_refused",
             "log_level": "warning",
