@@ -1,6 +1,7 @@
 """The HTTP edge that the services share: errors, request ids, metrics, commands."""
 
 from shared.web.app import create_app
+from shared.web.bodies import BodyRoute
 from shared.web.commands import CommandRoute, Transaction
 from shared.web.operations import OPERATIONS_ACCESS, operations_router
 from shared.web.pages import Batch, ByIds, CursorQuery, Page, PageInfo, encode_cursor, json_response
@@ -11,6 +12,7 @@ __all__ = [
     "OPERATIONS_ACCESS",
     "PROBLEM_RESPONSES",
     "Batch",
+    "BodyRoute",
     "ByIds",
     "CommandRoute",
     "CursorQuery",

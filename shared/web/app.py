@@ -11,11 +11,13 @@ from opentelemetry.trace import SpanKind
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.errors import Invalid
 from shared.health import Check, health_routes
 from shared.ids import uuid7
 from shared.logs import log_request
 from shared.tracing import request_id, span
-from shared.web.problems import PROBLEM_RESPONSES, install, render_bug
+from shared.web.bodies import unfit_parameter
+from shared.web.problems import PROBLEM_RESPONSES, install, render, render_bug
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
@@ -80,7 +82,12 @@ class RequestEdge:
                 kind=SpanKind.SERVER,
                 traceparent=parent.decode("latin-1") if parent else None,
             ):
-                await self.app(scope, receive, send_with_id)
+                unfit = unfit_parameter(scope["query_string"])
+                if unfit is None:
+                    await self.app(scope, receive, send_with_id)
+                else:
+                    refusal = Invalid("a text must not contain U+0000", field=f"/{unfit}")
+                    await render(refusal)(scope, receive, send_with_id)
         except Exception as error:
             if is_answered:
                 raise

@@ -11,17 +11,12 @@ from starlette.responses import Response
 
 from shared import audit, idempotency
 from shared.database import brand_session
-from shared.errors import Invalid, ServiceError
+from shared.errors import ServiceError
 from shared.sealing import seal, unseal
+from shared.web.bodies import take_body
 from shared.web.problems import render
 
 _READS = frozenset({"GET", "HEAD"})
-_LARGEST_BODY = 2 * 1024 * 1024
-
-
-class BodyTooLarge(Invalid):
-    status = 413
-    code = "too_large"
 
 
 class CommandRoute(APIRoute):
@@ -40,7 +35,7 @@ class CommandRoute(APIRoute):
             principal = await request.state.authenticator.authenticate(
                 request.headers.get("authorization")
             )
-            body = await _bounded_body(request)
+            body = await take_body(request)
             header = request.headers.get("idempotency-key")
             key = None if header is None else idempotency.parse_key(header)
             brand_id = principal.brand_id
@@ -79,19 +74,6 @@ class CommandRoute(APIRoute):
             return response
 
         return handle
-
-
-async def _bounded_body(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > _LARGEST_BODY:
-        raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
-    request._body = bytes(body)  # where `Request.body`, which knows no limit, keeps it
-    return request._body
 
 
 async def _transaction(request: Request) -> AsyncSession:

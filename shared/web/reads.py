@@ -11,6 +11,8 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from shared.web.bodies import take_body
+
 Solve = Callable[[Request, Mapping[str, str], Any], Awaitable[dict[str, Any]]]
 
 
@@ -36,6 +38,8 @@ class ReadRoute(APIRoute):
         takes_body = bool(dependant.body_params)
 
         async def handle(request: Request) -> Response:
+            if takes_body:
+                await take_body(request)
             try:
                 body = await _json_body(request) if takes_body else None
                 values = await solve(request, _query(request), body)

@@ -251,3 +251,14 @@ async def test_a1_an_absence_from_before_all_time_is_refused_and_the_list_stays_
 
     assert (problem["status"], problem["field"]) == (422, "/from_at")
     assert len((await api.get("/staff"))["items"]) == 1
+
+
+async def test_a1_a_name_that_is_sealed_holds_no_nul_either(api: Api) -> None:
+    unit = await make_unit(api)
+
+    problem = await api.refuse(
+        "/staff", {"unit_id": unit["id"], "code": "K1", "name": "陈\0晓", "phone": "13800138000"}
+    )
+
+    assert (problem["status"], problem["field"]) == (422, "/name")
+    assert (await api.get("/staff"))["items"] == []

@@ -238,13 +238,39 @@ async def test_a_bug_is_masked_rolled_back_and_not_stored(
         assert list(await session.scalars(select(IdempotencyRow))) == []
 
 
-async def test_a_text_that_cannot_be_stored_is_invalid_and_has_no_effect(
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"note": "a\\u0000b"}', "/note"),
+        (b'{"note": "a", "more": [1, {"a/b": "\\u0000"}]}', "/more/1/a~1b"),
+        (b'{"note": "a", "n\\u0000": 1}', "/n"),
+    ],
+)
+async def test_a_text_that_cannot_be_stored_is_refused_where_it_is_and_has_no_effect(
+    plumbing: Plumbing, client: httpx.AsyncClient, body: bytes, field: str
+) -> None:
+    answer = await client.post("/notes", content=body, headers={"Content-Type": "application/json"})
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["field"]) == (422, "invalid", field)
+    assert problem["detail"] == "a text must not contain U+0000"
+    assert (await notes(plumbing), await audited(plumbing)) == ([], 0)
+
+
+async def test_a_backslash_before_u0000_is_no_nul(
     plumbing: Plumbing, client: httpx.AsyncClient
 ) -> None:
-    answer = await client.post("/notes", json={"note": "a\0b"})
+    await client.post("/notes", json={"note": "a\\u0000b"})
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
-    assert (await notes(plumbing), await audited(plumbing)) == ([], 0)
+    assert await notes(plumbing) == ["a\\u0000b"]
+
+
+async def test_a_query_that_cannot_be_stored_is_refused_by_its_parameter(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/notes", params={"first": "1", "near": "a\0"})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "/near")
 
 
 async def test_stored_answers_are_sealed(plumbing: Plumbing, client: httpx.AsyncClient) -> None:

@@ -1,5 +1,7 @@
 """Reads that take the short way answer as FastAPI's own."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from shared.ids import LeadId
-from shared.web import ByIds, CursorQuery, ReadRoute, json_response
+from shared.web import BodyRoute, ByIds, CursorQuery, ReadRoute, create_app, json_response
 
 LEAD = "lead_01k8000000e008000000001mt0"
 
@@ -28,7 +30,12 @@ async def refuse() -> None:
     raise HTTPException(403)
 
 
-def application(route_class: type[APIRoute]) -> httpx.AsyncClient:
+@asynccontextmanager
+async def nothing(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    yield {}
+
+
+def router_of(route_class: type[APIRoute]) -> APIRouter:
     router = APIRouter(route_class=route_class)
 
     @router.get("/things")
@@ -61,8 +68,12 @@ def application(route_class: type[APIRoute]) -> httpx.AsyncClient:
     async def get_secret() -> Response:
         return json_response({"secret": True})
 
+    return router
+
+
+def application(route_class: type[APIRoute]) -> httpx.AsyncClient:
     app = FastAPI()
-    app.include_router(router)
+    app.include_router(router_of(route_class))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
@@ -126,3 +137,17 @@ async def test_g1_a_body_is_read_as_the_framework_reads_it(
             answers.append((answer.status_code, answer.content))
 
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("route_class", [ReadRoute, BodyRoute])
+async def test_a_text_that_cannot_be_stored_is_refused_where_it_is(
+    route_class: type[APIRoute],
+) -> None:
+    app = create_app("test", lifespan=nothing, checks={})
+    app.include_router(router_of(route_class))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test"
+    ) as client:
+        answer = await client.post("/things/by-ids", json={"ids": ["a", "b\0"]})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "/ids/1")

@@ -32,6 +32,7 @@ from shared.events.account import Platform
 from shared.ids import AccountId, CampaignId, PostId, UnitId, typed
 from shared.web import (
     Batch,
+    BodyRoute,
     ByIds,
     CommandRoute,
     CursorQuery,
@@ -42,7 +43,7 @@ from shared.web import (
 )
 
 reads = APIRouter(tags=["posts"], route_class=ReadRoute)
-proofs = APIRouter(tags=["posts"])
+proofs = APIRouter(tags=["posts"], route_class=BodyRoute)
 commands = APIRouter(tags=["posts"], route_class=CommandRoute)
 ROUTERS = (reads, proofs, commands)
 

@@ -289,6 +289,30 @@ async def test_l1_a_body_over_the_cap_is_refused_declared_or_not(
     assert await database.counts() == NOTHING
 
 
+async def test_l1_a_lead_with_nul_in_its_texts_is_kept_without_it(
+    client: httpx.AsyncClient, database: Database, make_connection: MakeConnection
+) -> None:
+    path = path_of(await make_connection())
+    body = lead_event("crm-\0a", name="林\0女士", note="\0", phone="13800138000")
+
+    answer = await post(client, path, generic(body))
+
+    assert answer.status_code == 200
+    assert await database.count("lead") == 1
+
+
+async def test_l1_a_type_with_nul_is_kept_for_somebody_to_see(
+    client: httpx.AsyncClient, database: Database, make_connection: MakeConnection
+) -> None:
+    path = path_of(await make_connection())
+
+    answer = await post(client, path, generic(lead_event(type_="lead\0")))
+
+    assert answer.status_code == 200
+    assert await database.count("receipt") == 1
+    assert await database.count("lead") == 0
+
+
 async def test_a_body_at_the_cap_is_read(
     client: httpx.AsyncClient, database: Database, make_connection: MakeConnection
 ) -> None:
