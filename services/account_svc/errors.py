@@ -288,9 +288,15 @@ class RelationInTheFuture(Invalid):
 
 
 class PostWasBound(Conflict):
-    """Whoever is paid or hired posts nothing unpaid any more."""
+    """Whoever is paid or hired posts nothing unpaid meanwhile."""
 
     code = "post_was_bound"
+
+
+class NothingToEnd(Invalid):
+    """An end of being paid or hired has a beginning that nothing ended yet."""
+
+    code = "nothing_to_end"
 
 
 class AlreadyWithdrawn(Conflict):

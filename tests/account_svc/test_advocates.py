@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from account_svc.models.advocate import (
+    START_OF,
     Advocate,
     AdvocateRelation,
     AuthorClass,
     Relation,
     RelationKind,
+    bound_on,
     class_at,
     class_on,
 )
@@ -42,12 +44,29 @@ HISTORIES = st.lists(
 
 
 @given(HISTORIES, st.dates(date(2025, 12, 1), date(2027, 1, 31)), st.integers(0, 200))
-def test_a14_time_never_leads_back_to_a_less_bound_class(
+def test_a14_time_alone_never_leads_back_to_a_less_bound_class(
     history: list[Relation], day: date, later: int
 ) -> None:
-    now_class, then_class = class_on(history, day), class_on(history, day + later * DAY)
+    endless = [each for each in history if each.kind not in START_OF]
+
+    now_class, then_class = class_on(endless, day), class_on(endless, day + later * DAY)
 
     assert ORDER.index(now_class) <= ORDER.index(then_class)
+
+
+@given(HISTORIES, st.dates(date(2025, 12, 1), date(2027, 1, 31)))
+def test_a14_who_was_paid_or_hired_is_a_koc_by_a_later_purchase_alone(
+    history: list[Relation], day: date
+) -> None:
+    bound = [each for each in history if each.kind in START_OF.values()]
+    first = min((each.happened_on for each in bound), default=None)
+    bought = [each.happened_on for each in history if each.kind is RelationKind.BOUGHT]
+
+    found = class_on(history, day)
+
+    if found is AuthorClass.KOC and first is not None and first <= day:
+        assert max(each for each in bought if each <= day) > first
+        assert bound_on(history, day) is None
 
 
 @given(HISTORIES, st.dates(date(2026, 1, 1), date(2026, 12, 31)))
@@ -69,6 +88,56 @@ def test_a14_a_class_changes_with_the_day_of_the_stores() -> None:
 
     assert class_at(history, datetime(2026, 4, 30, 15, 59, tzinfo=UTC)) is AuthorClass.KOC
     assert class_at(history, datetime(2026, 4, 30, 16, 0, tzinfo=UTC)) is AuthorClass.KOL
+
+
+def history_of(*facts: tuple[str, str]) -> list[Relation]:
+    return [Relation(RelationKind(kind), date.fromisoformat(day)) for kind, day in facts]
+
+
+def test_a14_a_buyer_who_was_paid_is_a_koc_again_once_they_buy_again() -> None:
+    history = history_of(
+        ("bought", "2026-01-10"),
+        ("paid", "2026-03-01"),
+        ("paid_until", "2026-05-31"),
+        ("bought", "2026-05-31"),
+        ("bought", "2026-07-01"),
+    )
+
+    assert [class_on(history, date(2026, *each)) for each in ((2, 1), (5, 31), (6, 1), (7, 1))] == [
+        AuthorClass.KOC,
+        AuthorClass.KOL,
+        AuthorClass.KOL,
+        AuthorClass.KOC,
+    ]
+    assert class_on([*history, *history_of(("paid", "2026-08-01"))], date(2026, 8, 1)) is (
+        AuthorClass.KOL
+    )
+
+
+def test_a14_an_influencer_stays_a_kol_after_the_end() -> None:
+    history = history_of(
+        ("paid", "2026-03-01"), ("paid_until", "2026-05-31"), ("bought", "2026-07-01")
+    )
+
+    assert class_on(history, date(2026, 7, 2)) is AuthorClass.KOL
+
+
+def test_a14_who_left_is_no_staff_any_more_nor_a_buyer_by_what_they_bought_before() -> None:
+    history = history_of(
+        ("bought", "2026-01-10"), ("hired", "2026-03-01"), ("hired_until", "2026-05-31")
+    )
+    bought = [*history, *history_of(("bought", "2026-06-18"))]
+    was_paid = [*history, *history_of(("paid", "2026-02-01"), ("paid_until", "2026-02-28"))]
+    partner = [*history, *history_of(("partnered", "2026-06-10"))]
+    day = date(2026, 6, 20)
+
+    assert class_on(history, date(2026, 5, 31)) is AuthorClass.KOS
+    assert [class_on(each, day) for each in (history, bought, was_paid, partner)] == [
+        AuthorClass.UNPROVEN,
+        AuthorClass.KOC,
+        AuthorClass.KOL,
+        AuthorClass.PARTNER,
+    ]
 
 
 async def make_advocate(api: Api, unit: Json | None = None, **overrides: Any) -> Json:
@@ -171,6 +240,56 @@ async def test_a14_a_correction_with_an_earlier_date_names_the_posts_and_rewrite
         {"relation_id": corrected["relation_id"], "reason": "又一次"},
     )
     assert twice["code"] == "already_withdrawn"
+
+
+async def test_a14_an_end_told_late_classes_the_posts_after_it_and_rewrites_none(
+    api: Api, inbox: Inbox
+) -> None:
+    advocate = await make_advocate(api)
+    account = await make_outside(api, advocate)
+    await record(api, advocate, "bought", "2026-01-10")
+    await record(api, advocate, "paid", "2026-03-01", "合同 7")
+    await record(api, advocate, "bought", "2026-06-01")
+    await deliver(
+        api,
+        inbox,
+        *(published(account, datetime(2026, month, 15, 4, tzinfo=UTC)) for month in (2, 4, 5, 6)),
+    )
+
+    ended = await record(api, advocate, "paid_until", "2026-05-14", "合同 7 终止")
+    after = await authors(api)
+    end = {"relation_id": ended["relation_id"], "reason": "合同延期"}
+    withdrawn = await api.post(f"/advocates/{advocate['id']}/withdraw", end)
+
+    assert ended["author_class"] == "koc"
+    assert [
+        (each["class_at_publication"], each["class_by_history"]) for each in ended["reclassed"]
+    ] == [("kol", "koc")]
+    assert after == [("koc", "koc"), ("kol", "kol"), ("kol", "kol"), ("kol", "koc")]
+    assert withdrawn["author_class"] == "kol"
+    assert (await authors(api))[3] == ("kol", "kol")
+
+
+async def test_a14_an_end_needs_what_it_ends(api: Api) -> None:
+    advocate = await make_advocate(api)
+    path = f"/advocates/{advocate['id']}/record"
+    await record(api, advocate, "paid", "2026-04-10")
+
+    def end(kind: str, day: str) -> Json:
+        return {"kind": kind, "happened_on": day, "proof": "终止函"}
+
+    early = await api.refuse(path, end("paid_until", "2026-04-09"))
+    never = await api.refuse(path, end("hired_until", "2026-05-01"))
+    await record(api, advocate, "paid_until", "2026-06-30")
+    twice = await api.refuse(path, end("paid_until", "2026-05-31"))
+    bound = await api.refuse(path, {**end("posted_unpaid", "2026-06-30"), "proof": "链接"})
+    unpaid = await record(api, advocate, "posted_unpaid", "2026-07-01", "链接")
+
+    assert (early["code"], early["field"]) == ("nothing_to_end", "/happened_on")
+    assert never["detail"] == "not hired on that day: nothing ends"
+    assert twice["detail"] == "paid until 2026-06-30 already: withdraw that end first"
+    assert bound["detail"] == "paid since 2026-04-10: no post until 2026-06-30 is unpaid"
+    assert unpaid["author_class"] == "kol"
 
 
 async def test_a14_facts_that_cannot_be_are_refused(api: Api, seller: Json) -> None:

@@ -29,7 +29,8 @@ class AuthorClass(StrEnum):
     PARTNER = "partner"
     KOC = "koc"
     UNPROVEN = "unproven"
-    """Of a person outside, from before there is proof that they bought."""
+    """Of a person outside, from before there is proof that they bought, or bought again since they
+    left the staff."""
 
 
 class RelationKind(StrEnum):
@@ -38,6 +39,9 @@ class RelationKind(StrEnum):
     PARTNERED = "partnered"
     PAID = "paid"
     HIRED = "hired"
+    PAID_UNTIL = "paid_until"
+    HIRED_UNTIL = "hired_until"
+    """The ends of the two above. The day of an end is the last day of the relation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +50,67 @@ class Relation:
     happened_on: date
 
 
-_CLASSES = (
-    (RelationKind.HIRED, AuthorClass.KOS),
-    (RelationKind.PAID, AuthorClass.KOL),
-    (RelationKind.PARTNERED, AuthorClass.PARTNER),
-    (RelationKind.BOUGHT, AuthorClass.KOC),
-)
-"""The first that holds decides. From being paid or hired there is no way back to KOC: whoever was
-once paid is no buyer like any other any more."""
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time in which somebody was paid, or hired: both days belong to it."""
+
+    kind: RelationKind
+    since: date
+    until: date | None
+
+    def covers(self, day: date) -> bool:
+        return self.since <= day and (self.until is None or day <= self.until)
+
+
+START_OF = {
+    RelationKind.PAID_UNTIL: RelationKind.PAID,
+    RelationKind.HIRED_UNTIL: RelationKind.HIRED,
+}
+
+
+def spells(history: Iterable[Relation], kind: RelationKind) -> list[Spell]:
+    """The times of being paid, or hired, oldest first. An end closes what began until its day; an
+    end with nothing to close counts for nothing, so that the order of telling does not matter."""
+    facts = list(history)
+    starts = sorted(each.happened_on for each in facts if each.kind is kind)
+    ends = sorted(each.happened_on for each in facts if START_OF.get(each.kind) is kind)
+    found: list[Spell] = []
+    for since in starts:
+        if found and found[-1].covers(since):
+            continue
+        until = next((end for end in ends if since <= end), None)
+        found.append(Spell(kind, since, until))
+    return found
 
 
 def class_on(history: Iterable[Relation], day: date) -> AuthorClass:
-    """The class from the first moment of the day, by the calendar of the stores. Pure."""
-    since = {each.kind for each in history if each.happened_on <= day}
-    return next((found for kind, found in _CLASSES if kind in since), AuthorClass.UNPROVEN)
+    """The class from the first moment of the day, by the calendar of the stores. Pure.
+
+    While hired KOS, while paid KOL. After the end it follows from what the public would want to
+    know of the author of a post:
+    - Who was hired is no staff any more from the next day.
+    - Who was paid stays a KOL: an end alone makes nobody a buyer like any other, since what they
+      speak of may still be what they were paid with. An influencer, paid before any proof that
+      they bought, stays one for good; a buyer who was paid is a KOC again, for the posts from
+      then on, once they buy again after the last day on which they were paid or hired.
+    - A purchase from before that day proves nothing of the time after it. Without one since then
+      somebody who left is unproven.
+    Posts made while paid or hired keep their class: it is that of their own day."""
+    known = [each for each in history if each.happened_on <= day]
+    paid, hired = spells(known, RelationKind.PAID), spells(known, RelationKind.HIRED)
+    if any(each.covers(day) for each in hired):
+        return AuthorClass.KOS
+    if any(each.covers(day) for each in paid):
+        return AuthorClass.KOL
+    ended = max((each.until for each in (*paid, *hired) if each.until is not None), default=None)
+    bought = [each.happened_on for each in known if each.kind is RelationKind.BOUGHT]
+    is_buyer = any(ended is None or each > ended for each in bought)
+    was_buyer = any(each < paid[0].since for each in bought) if paid else True
+    if paid and not (is_buyer and was_buyer):
+        return AuthorClass.KOL
+    if any(each.kind is RelationKind.PARTNERED for each in known):
+        return AuthorClass.PARTNER
+    return AuthorClass.KOC if is_buyer else AuthorClass.UNPROVEN
 
 
 def class_at(history: Iterable[Relation], at: datetime) -> AuthorClass:
@@ -70,10 +121,11 @@ def day_of(at: datetime) -> date:
     return at.astimezone(_ZONE).date()
 
 
-def bound_since(history: Iterable[Relation]) -> Relation | None:
-    """The first fact from which a post of theirs is no unpaid one any more."""
-    bound = [each for each in history if each.kind in (RelationKind.PAID, RelationKind.HIRED)]
-    return min(bound, key=lambda each: each.happened_on, default=None)
+def bound_on(history: Iterable[Relation], day: date) -> Spell | None:
+    """What makes a post of theirs on that day no unpaid one."""
+    facts = list(history)
+    bound = [*spells(facts, RelationKind.PAID), *spells(facts, RelationKind.HIRED)]
+    return next((each for each in bound if each.covers(day)), None)
 
 
 class AdvocateFacts(Facts):

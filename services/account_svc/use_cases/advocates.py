@@ -13,6 +13,7 @@ from account_svc.errors import (
     AccountOfAnother,
     AdvocateKnown,
     AlreadyWithdrawn,
+    NothingToEnd,
     PostWasBound,
     RelationInTheFuture,
     UnknownAccount,
@@ -20,6 +21,7 @@ from account_svc.errors import (
 )
 from account_svc.models.account import Seat
 from account_svc.models.advocate import (
+    START_OF,
     Advocate,
     AdvocateAccount,
     AdvocateFacts,
@@ -28,9 +30,10 @@ from account_svc.models.advocate import (
     Relation,
     RelationFacts,
     RelationKind,
-    bound_since,
+    bound_on,
     class_at,
     day_of,
+    spells,
 )
 from account_svc.repository import accounts, org
 from account_svc.repository import advocates as repository
@@ -101,14 +104,7 @@ async def record(
     if facts.happened_on > day_of(at):
         raise RelationInTheFuture("what is recorded has happened", field="/happened_on")
     before = await repository.list_history(session, brand_id, advocate_id)
-    bound = bound_since(before)
-    if (
-        facts.kind is RelationKind.POSTED_UNPAID
-        and bound is not None
-        and bound.happened_on <= facts.happened_on
-    ):
-        since = bound.happened_on.isoformat()
-        raise PostWasBound(f"{bound.kind} since {since}: no post from then is unpaid")
+    _check(before, facts)
     data_key = await vault.create_key(session, brand_id, advocate_id)
     relation_id = uuid7()
     relation = AdvocateRelation(
@@ -246,6 +242,29 @@ async def _reclassed(
         for post in posts
         if (new := class_at(after, post.published_at)) is not class_at(before, post.published_at)
     ]
+
+
+def _check(before: Sequence[Relation], facts: RelationFacts) -> None:
+    """An unpaid post lies outside every time of being paid or hired; an end has a beginning."""
+    if facts.kind is RelationKind.POSTED_UNPAID:
+        bound = bound_on(before, facts.happened_on)
+        if bound is not None:
+            until = "from then" if bound.until is None else f"until {bound.until.isoformat()}"
+            raise PostWasBound(
+                f"{bound.kind} since {bound.since.isoformat()}: no post {until} is unpaid"
+            )
+    start = START_OF.get(facts.kind)
+    if start is None:
+        return
+    running = [each for each in spells(before, start) if each.covers(facts.happened_on)]
+    if not running:
+        raise NothingToEnd(f"not {start} on that day: nothing ends", field="/happened_on")
+    ended = running[-1].until
+    if ended is not None:
+        raise NothingToEnd(
+            f"{start} until {ended.isoformat()} already: withdraw that end first",
+            field="/happened_on",
+        )
 
 
 def _note(

@@ -103,6 +103,8 @@ class RelationKind(StrEnum):
     PARTNERED = "partnered"
     PAID = "paid"
     HIRED = "hired"
+    PAID_UNTIL = "paid_until"
+    HIRED_UNTIL = "hired_until"
 
 
 @strawberry.enum
