@@ -228,6 +228,41 @@ async def test_a7_who_leaves_leads_unanswered_for_a_day_loses_health_until_they_
     assert datetime.fromisoformat(answered["last_reply_at"]) == came + timedelta(hours=26)
 
 
+async def test_a7_a_fact_that_comes_and_goes_at_a_threshold_is_told_once_and_back_when_it_is_sure(
+    api: Api, worker_sessions: Sessions, inbox: Inbox
+) -> None:
+    account = await make_account(api)
+    seller = {"id": account["staff_id"], "unit_id": account["unit_id"]}
+    start = now()
+    found: list[tuple[int, str]] = []
+
+    async def told(hour: int, *events: Event, version: int = 1) -> None:
+        with time_machine.travel(start + timedelta(hours=hour), tick=False):
+            await deliver(api, inbox, *events, first_version=version)
+            await review(worker_sessions)
+        read = await health(api, account) or {}
+        found.append((read["score"], read["level"]))
+
+    await told(0, failed(account))
+    for hour in (1, 3, 5):
+        lead = asked(account, start - timedelta(days=2))
+        taken = accepted(seller, lead.lead_id, start + timedelta(hours=hour + 1)).model_copy(
+            update={"account_id": lead.account_id}
+        )
+        await told(hour, lead)
+        await told(hour + 1, taken, version=2)
+    while_flapping = await turns(api)
+    await told(17)
+    await told(18)
+
+    assert found == [(85, "good")] + [(75, "fair"), (85, "fair")] * 3 + [(85, "fair"), (85, "good")]
+    assert len(while_flapping) == 1
+    assert [(turn.previous_level, turn.level) for turn in await turns(api)] == [
+        (HealthLevel.GOOD, HealthLevel.FAIR),
+        (HealthLevel.FAIR, HealthLevel.GOOD),
+    ]
+
+
 async def test_a7_an_ended_authorisation_counts_until_somebody_consents_again(
     api: Api, worker_sessions: Sessions, inbox: Inbox
 ) -> None:

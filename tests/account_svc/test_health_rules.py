@@ -13,9 +13,11 @@ from account_svc.health import (
     HealthRules,
     PlatformWord,
     Snapshot,
+    Standing,
     Token,
     health_rules,
     judge,
+    turn,
     worse_than,
 )
 from shared.events.account import AccountStatus, HealthLevel, Platform
@@ -87,7 +89,6 @@ def test_a7_a_score_is_a_hundred_less_the_points_of_its_reasons(known: Snapshot)
     assert health.score == max(0, 100 - sum(points))
     assert points == sorted(points, reverse=True)
     assert len({reason.cause for reason in health.reasons}) == len(points)
-    assert health.level is health_rules().level(health.score)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a7_several_faults_add_up_and_rules_hold_from_their_dates() -> None:
 
     health = judge(known, health_rules(), AT)
 
-    assert (health.score, health.level) == (15, HealthLevel.CRITICAL)
+    assert (health.score, health_rules().level(health.score)) == (15, HealthLevel.CRITICAL)
     assert judge(known, health_rules(), before).score == 100
     assert judge(known, health_rules(), before).next_at == before + timedelta(minutes=1)
 
@@ -182,3 +183,68 @@ def test_a7_a_rule_that_says_too_little_or_too_much_is_refused(rule: dict[str, A
 
     with pytest.raises(ValidationError):
         HealthRules.model_validate({"good": 80, "fair": 60, "poor": 40, "rule": [row]})
+
+
+def levels_of(
+    *scores: tuple[float, int], before: Standing | None = None
+) -> list[tuple[HealthLevel, float | None]]:
+    """The level after each score, told with its hour, and when time alone betters it."""
+    found: list[tuple[HealthLevel, float | None]] = []
+    standing = before
+    for hour, score in scores:
+        at = AT + timedelta(hours=hour)
+        standing, better_at = turn(standing, score, health_rules(), at)
+        due = None if better_at is None else (better_at - AT) / timedelta(hours=1)
+        found.append((standing.level, due))
+    return found
+
+
+def test_a7_a_fact_that_comes_and_goes_at_a_threshold_turns_the_level_once() -> None:
+    flapping = levels_of((0, 90), (1, 75), (2, 85), (3, 75), (4, 85), (5, 75), (6, 85))
+
+    assert [level for level, _ in flapping] == [HealthLevel.GOOD] + [HealthLevel.FAIR] * 6
+    assert flapping[-1] == (HealthLevel.FAIR, 18)
+
+
+def test_a7_a_better_level_holds_by_a_margin_or_after_a_time() -> None:
+    assert levels_of((0, 75), (1, 94), (2, 95))[1:] == [
+        (HealthLevel.FAIR, 13),
+        (HealthLevel.GOOD, None),
+    ]
+    assert levels_of((0, 75), (1, 80), (12.9, 82), (13, 80)) == [
+        (HealthLevel.FAIR, None),
+        (HealthLevel.FAIR, 13),
+        (HealthLevel.FAIR, 13),
+        (HealthLevel.GOOD, None),
+    ]
+    assert levels_of((0, 30), (1, 85), (13, 85)) == [
+        (HealthLevel.CRITICAL, None),
+        (HealthLevel.FAIR, 13),
+        (HealthLevel.GOOD, None),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 100)), min_size=1, max_size=20))
+def test_a7_a_level_is_never_better_than_its_score_and_gets_better_by_rule_alone(
+    steps: list[tuple[int, int]],
+) -> None:
+    rules, order, hour = health_rules(), list(HealthLevel), 0
+    standing: Standing | None = None
+    for pause, score in steps:
+        hour += pause
+        before, at = standing, AT + timedelta(hours=hour)
+        standing, better_at = turn(before, score, rules, at)
+        by_score = rules.level(score)
+        assert order.index(standing.level) >= order.index(by_score)
+        assert (better_at is None) is (standing.level is by_score)
+        assert better_at is None or better_at > at
+        if before is not None and order.index(standing.level) < order.index(before.level):
+            was_long_so = at - standing.by_score_since >= timedelta(hours=rules.better_after_hours)
+            assert was_long_so or standing.level is rules.level(score - rules.better_by)
+
+
+def test_a7_a_margin_that_reaches_over_a_level_is_refused() -> None:
+    known = health_rules().model_dump()
+
+    with pytest.raises(ValidationError, match="reaches over a whole level"):
+        HealthRules.model_validate({**known, "better_by": 21})

@@ -10,6 +10,7 @@ from account_svc.health.judging import (
     worse_than,
 )
 from account_svc.health.rules import Cause, HealthRules, Rule, health_rules
+from account_svc.health.turning import Standing, turn
 
 __all__ = [
     "Cause",
@@ -19,8 +20,10 @@ __all__ = [
     "Reason",
     "Rule",
     "Snapshot",
+    "Standing",
     "Token",
     "health_rules",
     "judge",
+    "turn",
     "worse_than",
 ]

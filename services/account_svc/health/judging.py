@@ -72,7 +72,6 @@ class Reason:
 @dataclass(frozen=True, slots=True)
 class Health:
     score: int
-    level: HealthLevel
     reasons: tuple[Reason, ...]
     """The heaviest first."""
     next_at: datetime | None
@@ -117,7 +116,7 @@ def judge(snapshot: Snapshot, rules: HealthRules, at: datetime) -> Health:
     reasons = sorted(heaviest.values(), key=lambda each: (-each.points, each.cause))
     score = max(0, 100 - sum(each.points for each in reasons))
     next_at = min((turn for turn in turns if turn > at), default=None)
-    return Health(score, rules.level(score), tuple(reasons), next_at)
+    return Health(score, tuple(reasons), next_at)
 
 
 def worse_than(level: HealthLevel) -> list[HealthLevel]:

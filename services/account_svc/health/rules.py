@@ -95,12 +95,19 @@ class HealthRules(BaseModel):
     fair: Points
     poor: Points
     """The least score of each level; below is critical."""
+    better_by: Points
+    """So far over a level's least a score betters to it at once."""
+    better_after_hours: Annotated[int, Field(ge=1, le=24 * 14)]
+    """Nearer to it, after having been of that level for so long."""
     rule: tuple[Rule, ...]
 
     @model_validator(mode="after")
     def _levels_descend(self) -> Self:
         if not self.good > self.fair > self.poor:
             raise ValueError("the levels' scores descend")
+        steps = (100 - self.good, self.good - self.fair, self.fair - self.poor)
+        if self.better_by > min(steps):
+            raise ValueError("`better_by` reaches over a whole level")
         return self
 
     def level(self, score: int) -> HealthLevel:

@@ -122,6 +122,10 @@ class AccountHealth(Base):
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     score: Mapped[int]
     level: Mapped[HealthLevel]
+    """The one that was announced last; a better score does not better it at once."""
+    score_level: Mapped[HealthLevel | None]
+    """Of the score alone. None: judged before this was kept, `level` since `changed_at`."""
+    score_level_since: Mapped[datetime | None]
     reasons: Mapped[list[dict[str, Any]]]
     judged_at: Mapped[datetime]
     changed_at: Mapped[datetime]

@@ -7,15 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ARRAY, DateTime, Uuid, bindparam, delete, insert, select, text
+from sqlalchemy import ARRAY, DateTime, Uuid, bindparam, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.health import PlatformWord, Snapshot, Token
+from account_svc.health import PlatformWord, Snapshot, Standing, Token
 from account_svc.models import Account, AccountHealth, AuthorizationState, FactKind, HealthFact
 from account_svc.repository.accounts import visible_accounts
 from shared.access import Extent
-from shared.events.account import AccountStatus, HealthLevel, Platform
+from shared.events.account import AccountStatus, Platform
 from shared.reading import fetch_by_ids
 
 _FACTS_AT_ONCE = 1_000
@@ -308,23 +308,39 @@ def _instants(marks: Iterable[Any], kind: FactKind) -> tuple[datetime, ...]:
     return tuple(row.at for row in marks if row.kind == kind)
 
 
-async def levels(
+async def standings(
     session: AsyncSession, brand_id: UUID, account_ids: Iterable[UUID]
-) -> dict[UUID, tuple[HealthLevel, datetime]]:
-    """The level of each that has one, and since when."""
+) -> dict[UUID, tuple[Standing, datetime]]:
+    """The standing of each that has one, and since when it has its level."""
     rows = await session.execute(
-        select(AccountHealth.account_id, AccountHealth.level, AccountHealth.changed_at).where(
-            AccountHealth.brand_id == brand_id, AccountHealth.account_id.in_(list(account_ids))
-        )
+        select(
+            AccountHealth.account_id,
+            AccountHealth.level,
+            AccountHealth.changed_at,
+            func.coalesce(AccountHealth.score_level, AccountHealth.level),
+            func.coalesce(AccountHealth.score_level_since, AccountHealth.changed_at),
+        ).where(AccountHealth.brand_id == brand_id, AccountHealth.account_id.in_(list(account_ids)))
     )
-    return {account_id: (level, changed_at) for account_id, level, changed_at in rows}
+    return {
+        account_id: (Standing(level, by_score, since), changed_at)
+        for account_id, level, changed_at, by_score, since in rows
+    }
 
 
 async def put_health(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     new = upsert(AccountHealth)
-    columns = ("score", "level", "reasons", "judged_at", "changed_at", "due_at")
+    columns = (
+        "score",
+        "level",
+        "score_level",
+        "score_level_since",
+        "reasons",
+        "judged_at",
+        "changed_at",
+        "due_at",
+    )
     await session.execute(
         new.on_conflict_do_update(
             index_elements=["brand_id", "account_id"],

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from account_svc.health import Health, health_rules, judge
+from account_svc.health import Health, health_rules, judge, turn
 from account_svc.health.judging import JUDGED
 from account_svc.models import Account, FactKind
 from account_svc.repository import health as repository
@@ -116,43 +116,52 @@ async def _review(session: AsyncSession, brand_id: UUID) -> None:
     await repository.forget_health(session, brand_id, wanted - {each.id for each in judged})
     if not judged:
         return
-    before = await repository.levels(session, brand_id, [account.id for account in judged])
+    before = await repository.standings(session, brand_id, [account.id for account in judged])
     snapshots = await repository.read_snapshots(session, brand_id, judged, at)
     rows = []
     for account in judged:
         health = judge(snapshots[account.id], health_rules(), at)
-        level, since = before.get(account.id, (None, at))
-        if level is not health.level:
+        standing, since = before.get(account.id, (None, at))
+        turned, better_at = turn(standing, health.score, health_rules(), at)
+        if standing is None or standing.level is not turned.level:
             since = at
-            _announce(session, account, health, level)
+            previous = None if standing is None else standing.level
+            _announce(session, account, health, turned.level, previous)
+        due = [each for each in (health.next_at, better_at) if each is not None]
         rows.append(
             {
                 "brand_id": brand_id,
                 "account_id": account.id,
                 "score": health.score,
-                "level": health.level,
+                "level": turned.level,
+                "score_level": turned.by_score,
+                "score_level_since": turned.by_score_since,
                 "reasons": [_stored(reason) for reason in health.reasons],
                 "judged_at": at,
                 "changed_at": since,
-                "due_at": health.next_at,
+                "due_at": min(due, default=None),
             }
         )
     await repository.put_health(session, rows)
 
 
 def _announce(
-    session: AsyncSession, account: Account, health: Health, level: HealthLevel | None
+    session: AsyncSession,
+    account: Account,
+    health: Health,
+    level: HealthLevel,
+    previous: HealthLevel | None,
 ) -> None:
     """Tell that the level has turned; that an account begins as a good one is no news."""
-    if level is None and health.level is HealthLevel.GOOD:
+    if previous is None and level is HealthLevel.GOOD:
         return
     outbox.add(
         session,
         account,
         AccountHealthChanged(
             account_id=account.id,
-            level=health.level,
-            previous_level=level,
+            level=level,
+            previous_level=previous,
             score=health.score,
             causes=[reason.cause for reason in health.reasons],
         ),
