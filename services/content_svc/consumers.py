@@ -37,6 +37,7 @@ from shared.events.account import (
     UnitMoved,
 )
 from shared.events.lead import (
+    LARGEST_DEAL,
     DealEvent,
     DealVoided,
     DealWon,
@@ -194,7 +195,7 @@ def _deal(received: Received[Any], *, is_voided: bool) -> DealOutcome:
     return DealOutcome(
         brand_id=received.brand_id,
         deal_id=event.deal_id,
-        amount_minor=event.amount_minor,
+        amount_minor=min(max(event.amount_minor, 0), LARGEST_DEAL),
         currency=event.currency,
         is_voided=is_voided,
         **_credit(event),

@@ -282,6 +282,10 @@ class LeadHandoverCancelled(LeadHandoverEvent):
     type: ClassVar[str] = "kos.lead_handover.cancelled.v1"
 
 
+LARGEST_DEAL = 10**15
+"""In minor units: what no sale reaches, and every consumer's column holds."""
+
+
 class DealEvent(Event):
     topic: ClassVar[str] = "kos.deal"
     subject_prefix: ClassVar[str] = "deal"

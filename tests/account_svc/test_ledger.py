@@ -1,14 +1,20 @@
 """Rules as data, and the ledger that facts fill once."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from account_svc.consumers import on_lead_accepted
+from account_svc.models import RuleFacts, Trigger
+from account_svc.use_cases.incentives import set_rule
 from shared.access import Role
 from shared.clock import now
 from shared.database import Sessions, brand_session
+from shared.events import Received
 from shared.events.account import IncentivePosted, IncentiveReversed, Platform
 from shared.events.content import PostPublished
 from shared.events.lead import DealVoided, DealWon
@@ -170,14 +176,92 @@ async def test_a11_the_version_valid_when_it_happened_decides(
     await make_rule(api)
     await make_rule(api, amount=25, valid_from=tomorrow.isoformat())
 
-    await deliver(
-        api, inbox, accepted(seller, at=now()), accepted(seller, at=tomorrow + timedelta(hours=1))
-    )
+    await deliver(api, inbox, accepted(seller, at=now()))
+    with time_machine.travel(tomorrow + timedelta(hours=1)):
+        await deliver(api, inbox, accepted(seller, at=now()))
 
     assert [(entry["amount"], entry["rule_version"]) for entry in await ledger(api)] == [
         (10, 1),
         (25, 2),
     ]
+
+
+async def test_a11_a_fact_told_before_its_instant_is_paid_as_of_when_it_was_told(
+    api: Api, inbox: Inbox, seller: Json
+) -> None:
+    await make_rule(api, trigger="deal_won")
+    await make_rule(
+        api, trigger="deal_won", amount=25, valid_from=(now() + timedelta(days=1)).isoformat()
+    )
+    won = deal(seller, uuid7())
+
+    (sent,) = await deliver(api, inbox, DealWon(**won, closed_at=now() + timedelta(days=40)))
+
+    (entry,) = await ledger(api)
+    assert (entry["amount"], entry["rule_version"]) == (10, 1)
+    assert datetime.fromisoformat(entry["earned_at"]) == sent.occurred_at
+    await make_rule(api, trigger="deal_won", amount=30, valid_from=None)
+
+
+async def test_a11_no_fact_is_paid_while_a_rule_is_set_and_it_is_paid_by_the_new_one_then(
+    api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    facts = RuleFacts(trigger=Trigger.LEAD_ACCEPTED, amount=25, currency="points")
+
+    async with brand_session(api.sessions, api.brand_id) as session:
+        await set_rule(session, api.principal, facts)
+        told = accepted(seller, at=now())
+        await inbox.take([envelope(api.brand_id, told)])
+        before = await ledger(api)
+    with time_machine.travel(now() + timedelta(minutes=5)):
+        assert await inbox.retry_due()
+
+    assert before == []
+    assert [(entry["amount"], entry["rule_version"]) for entry in await ledger(api)] == [(25, 2)]
+
+
+async def test_a11_a_rule_waits_for_a_fact_that_is_being_paid_and_begins_after_it(
+    api: Api, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api)
+    ahead = now() + timedelta(milliseconds=900)
+
+    async with brand_session(worker_sessions, api.brand_id) as session:
+        received = Received(
+            event=accepted(seller, at=ahead),
+            event_id=uuid7(),
+            brand_id=api.brand_id,
+            version=1,
+            occurred_at=now(),
+        )
+        await on_lead_accepted(session, received)
+        setting = asyncio.create_task(make_rule(api, amount=25, valid_from=None))
+        await asyncio.sleep(0.3)
+        assert not setting.done()
+    rule = await setting
+
+    (entry,) = await ledger(api)
+    assert (entry["amount"], datetime.fromisoformat(entry["earned_at"])) == (10, ahead)
+    assert datetime.fromisoformat(rule["valid_from"]) > ahead
+
+
+async def test_a11_a_deal_of_more_than_money_can_be_holds_up_no_other_fact_of_it(
+    api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
+) -> None:
+    await make_rule(api, trigger="deal_won", amount=7)
+    won = deal(seller, uuid7(), amount_minor=2**63)
+    owed = deal(seller, uuid7(), amount_minor=-1)
+
+    await deliver(
+        api,
+        inbox,
+        DealWon(**won, closed_at=AT),
+        DealVoided(**won, reason="typing error"),
+        DealWon(**owed, closed_at=AT),
+    )
+
+    assert sorted(entry["amount"] for entry in await ledger(api)) == [-7, 7, 7]
 
 
 async def test_a11_a_formula_that_fails_for_a_fact_pays_nothing_and_holds_nothing_up(

@@ -206,7 +206,12 @@ async def test_c13_what_converts_counts_leads_and_deals_and_takes_voids_back(
         assert {name: rows[0][name] for name in expected} == expected
         assert 0 < rows[0]["lead_rate_low"] < 0.02 < rows[0]["lead_rate_high"] < 0.08
 
-    await brand.tell(DealVoided(**deal, reason="returned"))
+    absurd = {**deal, "deal_id": uuid7(), "amount_minor": 2**63}
+    await brand.tell(DealWon(**absurd, closed_at=now()))
+    row = (await brand.get("/what-converts", by="campaign"))["items"][0]
+    assert (row["deals"], row["amount_minor"]) == (2, 19_980_000 + 10**15)
+
+    await brand.tell(*(DealVoided(**each, reason="returned") for each in (deal, absurd)))
     row = (await brand.get("/what-converts", by="campaign"))["items"][0]
     assert (row["deals"], row["amount_minor"], row["leads"]) == (0, 0, 2)
 

@@ -62,6 +62,20 @@ async def test_l15_a_sale_before_the_calendar_of_the_database_is_refused(
     assert await brand.rows("select id from deal") == []
 
 
+async def test_l15_more_money_than_there_is_is_refused(brand: Brand, store: Store) -> None:
+    lead_id = await accepted_lead(brand, store)
+
+    answers = [
+        await brand.post("/deals", {"lead_id": typed("lead", lead_id), "amount_minor": amount})
+        for amount in (2**63, 10**15 + 1, 0)
+    ]
+
+    assert [(each.status_code, each.json()["field"]) for each in answers] == [
+        (422, "/amount_minor")
+    ] * 3
+    assert await brand.rows("select id from deal") == []
+
+
 async def test_l15_a_deal_moves_the_contact_through_every_stage_up_to_it(
     brand: Brand, store: Store
 ) -> None:

@@ -1,7 +1,8 @@
 """Facts of other services that account_svc acts on: they count as results, fill the ledger, class
 posts by their authors and tell of health."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +22,7 @@ from shared.events.content import (
     PostPublished,
 )
 from shared.events.lead import (
+    LARGEST_DEAL,
     ContactTransferred,
     DealVoided,
     DealWon,
@@ -50,9 +52,16 @@ _PAID_STEPS = {
 
 _REFUSED_BY_PLATFORM = frozenset({"platform_review_unfit", "removed_on_platform"})
 """Why a post failed, where that speaks against its account."""
+_CLOCKS_APART = timedelta(seconds=1)
 _MOST_FOLLOWS = 1_000_000_000
 """Of one post; who imports figures may tell of more than health keeps, and than there are people.
 """
+
+
+def _when(received: Received[Any], at: datetime) -> datetime:
+    """A fact counts as of its instant, but not as of one that was still to come when it was told:
+    nobody can know yet by which rule that will be paid."""
+    return at if at <= received.occurred_at + _CLOCKS_APART else received.occurred_at
 
 
 async def on_lead_qualified(session: AsyncSession, received: Received[LeadQualified]) -> None:
@@ -83,7 +92,7 @@ async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepte
         event.subject,
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        achieved_at=event.accepted_at,
+        achieved_at=_when(received, event.accepted_at),
     )
     await incentives.reward(
         session,
@@ -92,7 +101,7 @@ async def on_lead_accepted(session: AsyncSession, received: Received[LeadAccepte
         event.subject,
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        earned_at=event.accepted_at,
+        earned_at=_when(received, event.accepted_at),
         facts={
             "score": event.score or 0,
             "grade": event.grade or "",
@@ -121,6 +130,7 @@ async def on_lead_voided(session: AsyncSession, received: Received[LeadVoided]) 
 
 async def on_deal_won(session: AsyncSession, received: Received[DealWon]) -> None:
     event = received.event
+    amount_minor = min(max(event.amount_minor, 0), LARGEST_DEAL)
     await goals.count(
         session,
         received.brand_id,
@@ -128,8 +138,8 @@ async def on_deal_won(session: AsyncSession, received: Received[DealWon]) -> Non
         event.subject,
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        achieved_at=event.closed_at,
-        amount_minor=event.amount_minor if event.currency == "CNY" else 0,
+        achieved_at=_when(received, event.closed_at),
+        amount_minor=amount_minor if event.currency == "CNY" else 0,
     )
     await incentives.reward(
         session,
@@ -138,9 +148,9 @@ async def on_deal_won(session: AsyncSession, received: Received[DealWon]) -> Non
         event.subject,
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        earned_at=event.closed_at,
+        earned_at=_when(received, event.closed_at),
         facts={
-            "amount": event.amount_minor,
+            "amount": amount_minor,
             "currency": event.currency,
             "from_post": int(event.post_id is not None),
             "from_campaign": int(event.campaign_id is not None),
@@ -175,7 +185,7 @@ async def on_contact_transferred(
         f"{typed('contact', event.contact_id)}/{typed('staff', event.staff_id)}",
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        earned_at=event.at,
+        earned_at=_when(received, event.at),
         facts={"attempt": event.attempt, "means": event.means.value},
         origin=Origin(contact_id=event.contact_id),
     )
@@ -190,7 +200,7 @@ async def on_post_published(session: AsyncSession, received: Received[PostPublis
         event.subject,
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        achieved_at=event.published_at,
+        achieved_at=_when(received, event.published_at),
     )
     await advocates.note_author(
         session,
@@ -212,7 +222,7 @@ async def on_post_published(session: AsyncSession, received: Received[PostPublis
             event.subject,
             staff_id=event.staff_id,
             unit_id=event.unit_id,
-            earned_at=event.published_at,
+            earned_at=_when(received, event.published_at),
             facts={
                 "platform": event.platform.value,
                 "in_campaign": int(event.campaign_id is not None),
@@ -255,7 +265,7 @@ async def on_post_measured(session: AsyncSession, received: Received[PostMeasure
             event.subject,
             staff_id=author.staff_id,
             unit_id=author.unit_id,
-            earned_at=event.measured_at,
+            earned_at=_when(received, event.measured_at),
             facts={
                 "views": event.views,
                 "likes": event.likes,

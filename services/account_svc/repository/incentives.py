@@ -137,21 +137,49 @@ class Terms:
     """Somebody ruled on the cause before: the ledger is being made again."""
 
 
+_RULES = "hashtextextended('rules/' || :brand, 0)"
+
+
 async def lock_rules(session: AsyncSession, brand_id: UUID) -> None:
-    await session.execute(
-        text("select pg_advisory_xact_lock(hashtextextended('rules/' || :brand, 0))"),
-        {"brand": str(brand_id)},
+    """Wait for facts that are being paid; none is until the transaction ends."""
+    await session.execute(text(f"select pg_advisory_xact_lock({_RULES})"), {"brand": str(brand_id)})
+
+
+async def hold_rules(session: AsyncSession, brand_id: UUID) -> bool:
+    """Keep the brand's rules as they are until the transaction ends, unless one is being set. Not
+    waited for: who sets it may wait for what this transaction holds."""
+    held = await session.scalar(
+        text(f"select pg_try_advisory_xact_lock_shared({_RULES})"), {"brand": str(brand_id)}
     )
+    return bool(held)
 
 
-async def last_version(session: AsyncSession, brand_id: UUID, trigger: Trigger) -> int:
-    """The newest version of the trigger's rule; 0 if it has none."""
-    version = await session.scalar(
-        select(func.max(IncentiveRule.version)).where(
-            IncentiveRule.brand_id == brand_id, IncentiveRule.trigger == trigger
+async def find_last_rule(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger
+) -> IncentiveRule | None:
+    """The newest version of the trigger's rule."""
+    rule: IncentiveRule | None = await session.scalar(
+        select(IncentiveRule)
+        .where(IncentiveRule.brand_id == brand_id, IncentiveRule.trigger == trigger)
+        .order_by(IncentiveRule.version.desc())
+        .limit(1)
+    )
+    return rule
+
+
+async def find_latest_fact(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, *, since: datetime
+) -> datetime | None:
+    """The last instant, not before `since`, of what was paid for: other clocks may be ahead."""
+    latest: datetime | None = await session.scalar(
+        select(func.max(LedgerEntry.earned_at)).where(
+            LedgerEntry.brand_id == brand_id,
+            LedgerEntry.trigger == trigger,
+            LedgerEntry.earned_at >= since,
+            LedgerEntry.reverses_id.is_(None),
         )
     )
-    return version or 0
+    return latest
 
 
 async def has_results(

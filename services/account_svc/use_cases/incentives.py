@@ -7,7 +7,7 @@ and countered when it comes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,9 @@ from shared.access import Principal
 from shared.clock import now
 from shared.events.account import IncentivePosted, IncentiveReversed
 from shared.ids import typed, uuid7
+from shared.inbox import Transient
 
+_MOMENT = timedelta(microseconds=1)
 _COUNTED = {
     Trigger.POST_QUALITY: Trigger.POST_PUBLISHED,
     Trigger.TRANSFER_STAGE_1: Trigger.LEAD_ACCEPTED,
@@ -51,20 +53,22 @@ async def set_rule(session: AsyncSession, principal: Principal, facts: RuleFacts
     It may not reach back before now, or facts already paid would be paid differently when they
     are replayed. A trigger's first version may, as far as nothing has come that it would pay for:
     what was taken in without pay gets none later, and would in a replay.
+
+    While it is written no fact is paid (`repository.hold_rules`), and what was paid for is not of
+    a later instant than its begin: the version of a fact follows from the two instants alone,
+    whenever the fact is taken in.
     """
-    at = now()
     await repository.lock_rules(session, principal.brand_id)
-    version = await repository.last_version(session, principal.brand_id, facts.trigger) + 1
-    valid_from = facts.valid_from or at
-    if version > 1 and valid_from < at:
+    at = now()  # after the wait: no fact that was paid meanwhile happened since
+    last = await repository.find_last_rule(session, principal.brand_id, facts.trigger)
+    known = await repository.find_latest_fact(session, principal.brand_id, facts.trigger, since=at)
+    begin = at if known is None else known + _MOMENT
+    valid_from = facts.valid_from or begin
+    if last is not None and valid_from < begin:
         raise RuleInThePast("a later version cannot begin in the past", field="/valid_from")
-    if valid_from < at:
-        counted = _COUNTED.get(facts.trigger, facts.trigger)
-        since = valid_from if counted is facts.trigger else None
-        if await repository.has_results(session, principal.brand_id, counted, since=since):
-            raise RuleInThePast(
-                "since then there were facts that nothing was paid for", field="/valid_from"
-            )
+    if valid_from < at or last is None or not last.is_active:
+        await _require_unpaid(session, principal.brand_id, facts.trigger, valid_from, at)
+    version = 1 if last is None else last.version + 1
     rule = IncentiveRule(
         id=uuid7(),
         brand_id=principal.brand_id,
@@ -84,6 +88,20 @@ async def set_rule(session: AsyncSession, principal: Principal, facts: RuleFacts
     return rule
 
 
+async def _require_unpaid(
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, valid_from: datetime, at: datetime
+) -> None:
+    """No fact has come that nothing was paid for and the rule would pay for."""
+    counted = _COUNTED.get(trigger, trigger)
+    if counted is not trigger and valid_from >= at:
+        return  # not kept; from now on all are paid for
+    since = valid_from if counted is trigger else None
+    if await repository.has_results(session, brand_id, counted, since=since):
+        raise RuleInThePast(
+            "since then there were facts that nothing was paid for", field="/valid_from"
+        )
+
+
 async def reward(
     session: AsyncSession,
     brand_id: UUID,
@@ -100,6 +118,8 @@ async def reward(
 
     `facts` are those that formulas of the trigger may name.
     """
+    if not await repository.hold_rules(session, brand_id):
+        raise Transient("a rule of the brand is being set")
     terms = await repository.find_terms(
         session, brand_id, trigger, cause, unit_id=unit_id, at=earned_at
     )

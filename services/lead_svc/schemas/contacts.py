@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from lead_svc.models import DealStatus
 from lead_svc.schemas import Reason, Text
-from shared.events.lead import Stage
+from shared.events.lead import LARGEST_DEAL, Stage
 from shared.ids import (
     AccountId,
     CampaignId,
@@ -81,7 +81,7 @@ class WinIn(BaseModel):
     """`amount_minor` is in minor units of `currency` (fen)."""
 
     lead_id: LeadId
-    amount_minor: Annotated[int, Field(gt=0, le=10**15)]
+    amount_minor: Annotated[int, Field(gt=0, le=LARGEST_DEAL)]
     currency: Currency = "CNY"
     closed_at: Instant | None = None
     """When the sale was made; now when absent."""
