@@ -73,6 +73,49 @@ async def test_a2_an_account_is_registered_once(api: Api) -> None:
     )
 
 
+async def test_a2_a_handle_is_taken_in_upper_and_lower_case_alike_and_on_its_platform_alone(
+    api: Api,
+) -> None:
+    account = await make_account(api, handle="Tea_1")
+    store = {"id": None, "unit_id": account["unit_id"]}
+    body = {**account, "handle": "tea_1", "display_name": "x"}
+    asked = ("platform", "handle", "display_name", "domain", "seat", "unit_id")
+
+    problem = await api.refuse("/accounts", {name: body[name] for name in asked})
+    elsewhere = await make_account(api, store, handle="tea_1", platform="douyin")
+
+    assert (problem["code"], problem["field"]) == ("handle_taken", "/handle")
+    assert elsewhere["handle"] == "tea_1"
+
+
+async def test_a2_the_handle_of_a_retired_account_is_free_and_its_history_stays(api: Api) -> None:
+    first = await make_account(api, handle="tea")
+    seller = {"id": first["staff_id"], "unit_id": first["unit_id"]}
+    await api.post(f"/accounts/{first['id']}/retire", {"reason": "停用"})
+
+    second = await make_account(api, seller, handle="Tea")
+    taken = await api.refuse(
+        "/accounts",
+        {
+            "platform": "xiaohongshu",
+            "handle": "tea",
+            "display_name": "x",
+            "domain": "public",
+            "seat": "kos",
+            "unit_id": first["unit_id"],
+        },
+    )
+
+    found = (await api.by_ids("/accounts", first["id"], second["id"]))["items"]
+    assert {each["id"]: (each["handle"], each["status"]) for each in found} == {
+        first["id"]: ("tea", "retired"),
+        second["id"]: ("Tea", "active"),
+    }
+    assert taken["code"] == "handle_taken"
+    history = (await api.get(f"/accounts/{first['id']}/history"))["items"]
+    assert [each["to_status"] for each in history] == ["retired", "active"]
+
+
 @pytest.mark.parametrize(
     ("verb", "status", "event"),
     [

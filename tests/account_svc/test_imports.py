@@ -308,3 +308,59 @@ async def test_a2_a_repeated_account_takes_only_steps_its_life_allows(api: Api) 
     assert isinstance(changed[0], AccountChanged)
     assert isinstance(activated[0], AccountActivated)
     assert (changed[0].display_name, changed[1], activated[1]) == ("好茶", 2, 3)
+
+
+async def test_a1_codes_are_taken_in_upper_and_lower_case_alike(api: Api) -> None:
+    await load(api, "units", TREE)
+    await load(api, "staff", PEOPLE)
+
+    units = await load(
+        api,
+        "units",
+        UNITS + "sh001,,store,x,,,,,,\nN1,,store,x,,,,,,\nn1,,store,x,,,,,,\nT1,n1,team,x,,,,,,\n",
+    )
+    staff = await load(
+        api, "staff", STAFF + "k1,SH001,甲,,,,,,,\nK3,SH001,乙,,,,,,,\nk3,SH001,丙,,,,,,,\n"
+    )
+    accounts = await load(
+        api,
+        "accounts",
+        ACCOUNTS + "douyin,Tea,茶,public,kos,SH001,,,planned\n"
+        "douyin,tea,茶,public,kos,SH001,,,planned\n",
+    )
+
+    assert (counts(units), problems(units)) == (
+        (4, 1, 0, 0, 3),
+        [(2, "code"), (4, "code"), (5, "parent_code")],
+    )
+    assert (counts(staff), problems(staff)) == ((3, 1, 0, 0, 2), [(2, "code"), (4, "code")])
+    assert (counts(accounts), problems(accounts)) == ((2, 1, 0, 0, 1), [(3, "handle")])
+    assert staff["problems"][0]["reason"] == "another has it, upper and lower case being the same"
+    assert len((await api.get("/staff"))["items"]) == 3
+    assert len(await api.events("kos.staff")) == 3
+    assert len(await api.events("kos.account")) == 1
+
+
+async def test_a2_a_file_finds_the_account_that_is_not_retired_and_brings_none_back(
+    api: Api,
+) -> None:
+    await load(api, "units", TREE)
+    row = ACCOUNTS + "douyin,tea,{name},public,kos,SH001,,,{status}\n"
+    await load(api, "accounts", row.format(name="茶", status="planned"))
+    (old,) = (await api.get("/accounts"))["items"]
+    await api.post(f"/accounts/{old['id']}/retire", {"reason": "停用"})
+
+    again = await load(api, "accounts", row.format(name="茶", status="planned"))
+    known = await load(api, "accounts", row.format(name="茶", status="retired"))
+    asked = ("platform", "handle", "display_name", "domain", "seat", "unit_id")
+    new = await api.post("/accounts", {name: old[name] for name in asked})
+    changed = await load(api, "accounts", row.format(name="新茶", status="planned"))
+
+    assert (counts(again), counts(known)) == ((1, 0, 0, 0, 1), (1, 0, 0, 1, 0))
+    assert again["problems"][0]["reason"] == "its account is retired: register it anew by itself"
+    assert counts(changed) == (1, 0, 1, 0, 0)
+    found = (await api.by_ids("/accounts", old["id"], new["id"]))["items"]
+    assert {each["id"]: each["display_name"] for each in found} == {
+        old["id"]: "茶",
+        new["id"]: "新茶",
+    }

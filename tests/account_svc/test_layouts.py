@@ -327,3 +327,36 @@ async def test_a3_what_is_registered_or_reported_already_is_not_off_roster(api: 
         ("already_reported", "/handle"),
         ("unknown_unit", "/unit_id"),
     ]
+
+
+async def test_a3_a_handle_that_was_registered_meanwhile_is_not_adopted(api: Api) -> None:
+    person = await make_staff(api)
+    stray = {"platform": "xiaohongshu", "handle": "Qinglan"}
+    reported = await api.post("/off-roster-accounts", stray)
+    await make_account(api, person, handle="qinglan")
+    adopt = {"display_name": "x", "domain": "public", "seat": "kos", "unit_id": person["unit_id"]}
+
+    problem = await api.refuse(f"/off-roster-accounts/{reported['id']}/adopt", adopt)
+    again = await api.refuse("/off-roster-accounts", {**stray, "handle": "QINGLAN"})
+
+    assert (problem["status"], problem["code"]) == (409, "handle_taken")
+    assert [each["status"] for each in (await api.get("/off-roster-accounts"))["items"]] == [
+        "reported"
+    ]
+    assert again["code"] == "handle_taken"
+
+
+async def test_a3_an_adopted_account_that_was_retired_may_be_reported_and_adopted_again(
+    api: Api,
+) -> None:
+    person = await make_staff(api)
+    stray = {"platform": "xiaohongshu", "handle": "qinglan"}
+    adopt = {"display_name": "x", "domain": "public", "seat": "kos", "unit_id": person["unit_id"]}
+    adopted = []
+    for _ in range(2):
+        reported = await api.post("/off-roster-accounts", stray)
+        done = await api.post(f"/off-roster-accounts/{reported['id']}/adopt", adopt)
+        adopted.append(done["account_id"])
+        await api.post(f"/accounts/{done['account_id']}/retire", {"reason": "停用"})
+
+    assert len(set(adopted)) == 2

@@ -4,8 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from lead_svc.repository.directory import url_key
+from lead_svc.repository.directory import find_account, url_key
 from shared.clock import now
+from shared.database import brand_session
 from shared.events import Event
 from shared.events.account import (
     AccountActivated,
@@ -154,6 +155,32 @@ async def test_a2_the_life_of_an_account_is_followed(brand: Brand, store: Store)
         store.region,
         "handed_over",
     )
+
+
+async def test_a2_a_handle_is_that_of_the_account_which_is_not_retired(
+    brand: Brand, store: Store
+) -> None:
+    old, new = [
+        await brand.add_account(store.id, store.seller, handle="tea", status=status)
+        for status in (AccountStatus.ACTIVE, AccountStatus.PLANNED)
+    ]
+
+    async def find() -> UUID | None:
+        async with brand_session(brand.sessions, brand.id) as session:
+            found = await find_account(session, brand.id, "tea", Platform.DOUYIN)
+            anywhere = await find_account(session, brand.id, "tea", None)
+        assert found == anywhere
+        return None if found is None else found.id
+
+    await brand.receive(AccountRetired(account_id=old, reason="x"))
+    with_one_left = await find()
+    await brand.receive(AccountRetired(account_id=new, reason="x"))
+
+    assert with_one_left == new
+    async with brand_session(brand.sessions, brand.id) as session:
+        late = await find_account(session, brand.id, "tea", Platform.DOUYIN)
+    assert late is not None
+    assert late.id == new
 
 
 async def test_a2_changed_facts_of_an_account_are_taken_over(brand: Brand, store: Store) -> None:

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy import ForeignKeyConstraint, Index, false, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from account_svc.errors import TransitionNotAllowed
 from account_svc.models.base import Base, OfBrand
@@ -83,7 +83,23 @@ STARTS = frozenset({AccountStatus.PLANNED, AccountStatus.PENDING, AccountStatus.
 class Account(OfBrand, Aggregate, Base):
     __tablename__ = "account"
     __table_args__ = (
-        UniqueConstraint("brand_id", "platform", "handle"),
+        Index(
+            "uq_account_brand_id_platform_handle",
+            "brand_id",
+            "platform",
+            "handle",
+            unique=True,
+            postgresql_where=text("status <> 'retired'"),
+        ),
+        Index(
+            "uq_account_folded_handle",
+            "brand_id",
+            "platform",
+            text('lower(handle collate "C")'),
+            unique=True,
+            postgresql_where=text("not is_twin and status <> 'retired'"),
+        ),
+        Index("ix_account_handle", "brand_id", "platform", "handle"),
         ForeignKeyConstraint(["brand_id", "unit_id"], ["unit.brand_id", "unit.id"]),
         ForeignKeyConstraint(["brand_id", "staff_id"], ["staff.brand_id", "staff.id"]),
         ForeignKeyConstraint(["brand_id", "persona_id"], ["persona.brand_id", "persona.id"]),
@@ -93,8 +109,14 @@ class Account(OfBrand, Aggregate, Base):
 
     platform: Mapped[Platform]
     handle: Mapped[str]
+    """What the public and colleagues call it. Upper and lower case are the same, as WeCom says of
+    its userids, and no other platform is known to give one name twice in that way. Of accounts
+    that are not retired one has it: platforms give a name that was left to somebody else."""
+    is_twin: Mapped[bool] = mapped_column(server_default=false())
+    """Another has this handle but for upper and lower case, from before that was refused."""
     platform_id: Mapped[str | None]
-    """What the platform calls the account in its hooks, as Douyin's open_id."""
+    """What the platform calls the account in its hooks, as Douyin's open_id. Upper and lower case
+    differ: such ids are made by machines, out of all letters."""
     display_name: Mapped[str]
     domain: Mapped[Domain]
     seat: Mapped[Seat]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from account_svc.errors import AlreadyDecided
@@ -100,7 +100,14 @@ class OffRosterAccount(OfBrand, Base):
 
     __tablename__ = "off_roster_account"
     __table_args__ = (
-        UniqueConstraint("brand_id", "platform", "handle"),
+        Index(
+            "uq_off_roster_account_brand_id_platform_handle",
+            "brand_id",
+            "platform",
+            "handle",
+            unique=True,
+            postgresql_where=text("status <> 'adopted'"),
+        ),
         ForeignKeyConstraint(["brand_id", "unit_id"], ["unit.brand_id", "unit.id"]),
         ForeignKeyConstraint(["brand_id", "account_id"], ["account.brand_id", "account.id"]),
         Index("ix_off_roster_account_unit_id", "unit_id"),

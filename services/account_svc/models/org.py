@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from account_svc.errors import RootStays, TreeCycle, TreeTooDeep
@@ -36,6 +36,13 @@ class Unit(OfBrand, Aggregate, Base):
     __tablename__ = "unit"
     __table_args__ = (
         UniqueConstraint("brand_id", "code"),
+        Index(
+            "uq_unit_folded_code",
+            "brand_id",
+            text('lower(code collate "C")'),
+            unique=True,
+            postgresql_where=text("not is_twin"),
+        ),
         Index("ix_unit_brand_id_path", "brand_id", "path"),
         Index("ix_unit_parent_id", "parent_id"),
     )
@@ -44,6 +51,10 @@ class Unit(OfBrand, Aggregate, Base):
     path: Mapped[bytes]
     kind: Mapped[UnitKind]
     code: Mapped[str]
+    """Taken in upper and lower case alike: people type it into files. It is named as it is written.
+    """
+    is_twin: Mapped[bool] = mapped_column(server_default=false())
+    """Another unit has this code but for upper and lower case, from before that was refused."""
     name: Mapped[str]
     city_code: Mapped[str | None]
     city: Mapped[str | None]

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, false, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from account_svc.errors import StaffDeparted, StaffNotAbsent
 from account_svc.models.base import Base, OfBrand
@@ -23,6 +23,13 @@ class Staff(OfBrand, Aggregate, Base):
     __tablename__ = "staff"
     __table_args__ = (
         UniqueConstraint("brand_id", "code"),
+        Index(
+            "uq_staff_folded_code",
+            "brand_id",
+            text('lower(code collate "C")'),
+            unique=True,
+            postgresql_where=text("not is_twin"),
+        ),
         ForeignKeyConstraint(["brand_id", "unit_id"], ["unit.brand_id", "unit.id"]),
         Index("ix_staff_unit_id", "unit_id"),
         Index("ix_staff_phone_index", "phone_index"),
@@ -30,6 +37,9 @@ class Staff(OfBrand, Aggregate, Base):
 
     unit_id: Mapped[UUID]
     code: Mapped[str]
+    """Taken in upper and lower case alike, as a WeCom userid is, which it often is too."""
+    is_twin: Mapped[bool] = mapped_column(server_default=false())
+    """Another person has this code but for upper and lower case, from before that was refused."""
     name_sealed: Mapped[bytes]
     phone_sealed: Mapped[bytes | None]
     phone_index: Mapped[bytes | None]

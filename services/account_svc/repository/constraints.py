@@ -11,13 +11,15 @@ from shared.errors import ServiceError
 
 @asynccontextmanager
 async def refusing(
-    session: AsyncSession, constraint: str, refusal: ServiceError
+    session: AsyncSession, constraint: str | tuple[str, ...], refusal: ServiceError
 ) -> AsyncIterator[None]:
-    """Flush at the end of the block; raise `refusal` if the constraint is violated."""
+    """Flush at the end of the block; raise `refusal` if the constraint, or one of several, is
+    violated."""
     try:
         yield
         await session.flush()
     except IntegrityError as error:
-        if getattr(error.driver_exception, "constraint_name", None) == constraint:
+        names = (constraint,) if isinstance(constraint, str) else constraint
+        if getattr(error.driver_exception, "constraint_name", None) in names:
             raise refusal from error
         raise

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import ARRAY, Text, cast, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -20,7 +21,7 @@ from account_svc.models import (
     Unit,
 )
 from account_svc.repository.reading import Conditions
-from shared.events.account import Platform
+from shared.events.account import AccountStatus, Platform
 
 SELECT_RUN = """select r.id, r.kind, r.status, r.rows_read, r.rows_added, r.rows_changed,
     r.rows_unchanged, r.rows_refused, r.started_at, r.progress_at, r.finished_at
@@ -131,6 +132,7 @@ async def sellers_by_code(
 async def accounts_by_handle(
     session: AsyncSession, brand_id: UUID, keys: Collection[tuple[Platform, str]]
 ) -> dict[tuple[Platform, str], Account]:
+    """Of several with a handle the one that is not retired, else the last that was."""
     # a join, for a thousand pairs in an IN list are compared one by one
     wanted = (
         func.unnest(
@@ -151,7 +153,18 @@ async def accounts_by_handle(
         .order_by(Account.id)
         .with_for_update(of=Account)
     )
-    return {(account.platform, account.handle): account for account in found}
+    ordered = sorted(found, key=lambda each: (each.status is not AccountStatus.RETIRED, each.id))
+    return {(account.platform, account.handle): account for account in ordered}
+
+
+async def insert_named(
+    session: AsyncSession, table: type[Staff] | type[Account], rows: Sequence[dict[str, Any]]
+) -> set[UUID]:
+    """Insert the rows whose code or handle nobody has in upper or lower case; the ids of those."""
+    ids = await session.scalars(
+        upsert(table).on_conflict_do_nothing().returning(table.id), list(rows)
+    )
+    return set(ids)
 
 
 async def personas_by_kind(session: AsyncSession, brand_id: UUID) -> dict[PersonaKind, Persona]:

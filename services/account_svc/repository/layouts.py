@@ -217,7 +217,8 @@ async def is_registered(
         await session.scalar(
             text(
                 "select exists (select from account where brand_id = :brand "
-                "and platform = :platform and handle = :handle)"
+                "and platform = :platform and status <> 'retired' "
+                'and lower(handle collate "C") = lower(:handle collate "C"))'
             ),
             {"brand": brand_id, "platform": platform, "handle": handle},
         )

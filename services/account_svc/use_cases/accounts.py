@@ -88,8 +88,12 @@ async def register_account(
         status_changed_at=now(),
         **facts.model_dump(),
     )
-    taken = HandleTaken("the account is registered already", field="/handle")
-    async with refusing(session, "uq_account_brand_id_platform_handle", taken):
+    taken = HandleTaken(
+        "an account is registered with it, upper and lower case being the same", field="/handle"
+    )
+    async with refusing(
+        session, ("uq_account_brand_id_platform_handle", "uq_account_folded_handle"), taken
+    ):
         session.add(account)
         persona_kind = None if persona is None else persona.kind
         outbox.add(session, account, AccountRegistered(**account.facts(persona_kind)))

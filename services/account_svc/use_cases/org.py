@@ -56,8 +56,10 @@ async def add_unit(
     parent = await _parent(session, principal, parent_id)
     unit = Unit(id=uuid7(), brand_id=principal.brand_id, path=b"", **facts.model_dump())
     unit.hang_under(parent)
-    taken = UnitCodeTaken("another unit has this code", field="/code")
-    async with refusing(session, "uq_unit_brand_id_code", taken):
+    taken = UnitCodeTaken(
+        "another unit has this code, upper and lower case being the same", field="/code"
+    )
+    async with refusing(session, ("uq_unit_brand_id_code", "uq_unit_folded_code"), taken):
         session.add(unit)
         outbox.add(session, unit, UnitAdded(**unit.facts()))
     audit.record(session, actor=principal.actor, action="unit.add", subject=typed("unit", unit.id))

@@ -39,8 +39,10 @@ async def add_staff(
         **facts.model_dump(exclude={"name", "phone"}),
         **seal_person(vault, data_key, brand_id, staff_id, facts),
     )
-    taken = StaffCodeTaken("another person has this code", field="/code")
-    async with refusing(session, "uq_staff_brand_id_code", taken):
+    taken = StaffCodeTaken(
+        "another person has this code, upper and lower case being the same", field="/code"
+    )
+    async with refusing(session, ("uq_staff_brand_id_code", "uq_staff_folded_code"), taken):
         session.add(staff)
         outbox.add(session, staff, StaffJoined(**staff.facts()))
     _note(session, principal, "staff.add", staff)

@@ -271,17 +271,23 @@ async def find_post(session: AsyncSession, brand_id: UUID, url: str) -> PostEntr
 async def find_account(
     session: AsyncSession, brand_id: UUID, handle: str, platform: Platform | None
 ) -> SellerAccount | None:
-    """The account with this handle or platform id: on the platform, or the only one anywhere."""
-    found = list(
+    """The account with this handle or platform id: on the platform, or the only one anywhere.
+    A retired one has it no more once another has; until then its late leads are still its own."""
+    rows = list(
         await session.scalars(
             select(SellerAccount)
             .where(
                 SellerAccount.brand_id == brand_id,
                 or_(SellerAccount.handle == handle, SellerAccount.platform_id == handle),
             )
+            .order_by(SellerAccount.status == AccountStatus.RETIRED, SellerAccount.id.desc())
             .limit(20)
         )
     )
+    live = {row.platform for row in rows if row.status is not AccountStatus.RETIRED}
+    found = [
+        row for row in rows if row.status is not AccountStatus.RETIRED or row.platform not in live
+    ]
     on_platform = [account for account in found if account.platform is platform]
     if on_platform:
         return on_platform[0]

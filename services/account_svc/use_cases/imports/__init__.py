@@ -20,7 +20,7 @@ from account_svc.use_cases.imports.accounts import take_accounts
 from account_svc.use_cases.imports.lines import Line, read_csv, read_jsonl
 from account_svc.use_cases.imports.rows import AccountRow, StaffRow, UnitRow
 from account_svc.use_cases.imports.staff import take_staff
-from account_svc.use_cases.imports.tally import Tally
+from account_svc.use_cases.imports.tally import TakenMeanwhile, Tally
 from account_svc.use_cases.imports.units import arrange, take_units
 from shared import audit
 from shared.access import Principal
@@ -146,7 +146,7 @@ class Importer:
                 async with brand_session(self.sessions, self.principal.brand_id) as session:
                     await self._take_rows(session, rows, trial)
                     await self._save(session, trial, {"progress_at": now()})
-            except IntegrityError:
+            except (IntegrityError, TakenMeanwhile):
                 # somebody added one of the keys meanwhile: now it is found
                 if attempt == _ATTEMPTS:
                     raise

@@ -14,7 +14,7 @@ from account_svc.use_cases import health, pairs
 from account_svc.use_cases.accounts import STEPS, change_of
 from account_svc.use_cases.handover_steps import wake
 from account_svc.use_cases.imports.rows import AccountRow
-from account_svc.use_cases.imports.tally import Tally
+from account_svc.use_cases.imports.tally import TakenMeanwhile, Tally
 from account_svc.use_cases.rights import denials
 from shared import outbox
 from shared.clock import now
@@ -22,8 +22,8 @@ from shared.events.account import AccountChanged, AccountRegistered, AccountStat
 from shared.ids import uuid7
 
 REASON = "import"
-_Added = tuple[dict[str, Any], dict[str, Any], Persona | None]
-"""Facts that are announced, facts that are not, and whom the account plays."""
+_Added = tuple[int, dict[str, Any], dict[str, Any], Persona | None]
+"""The line, facts that are announced, facts that are not, and whom the account plays."""
 _FACTS = tuple(AccountFacts.model_fields)
 
 
@@ -60,7 +60,7 @@ async def take_accounts(
         elif row.persona_kind and persona is None:
             tally.refuse(line, "persona_kind", "the brand has no persona of this kind")
         elif not _is_step(account, row.status):
-            tally.refuse(line, "status", f"the account cannot become {row.status}")
+            tally.refuse(line, "status", _why_no_step(account, row.status))
         elif missing := _unsaid_of_ownership(row):
             tally.refuse(line, missing, "an ownership and where it is written go together")
         elif seller_id in denied and _begins_to_run(account, row.status, seller_id):
@@ -73,8 +73,7 @@ async def take_accounts(
             }
             values = {name: getattr(row, name) for name in _FACTS} | place
             if account is None:
-                added.append((values | {"status": row.status}, _owned(row), persona))
-                tally.rows_added += 1
+                added.append((line, values | {"status": row.status}, _owned(row), persona))
             else:
                 is_stated = _state(account, row)
                 is_changed = _change(session, actor, account, row.status, values, persona)
@@ -82,7 +81,7 @@ async def take_accounts(
                 if is_changed:
                     touched.append(account.id)
     if added:
-        touched += await _add_all(session, brand_id, actor, added)
+        touched += await _add_all(session, brand_id, actor, added, tally)
     owned = [known.get((row.platform, row.handle)) for _, row in rows if row.ownership is not None]
     await _go_on(session, brand_id, {each.staff_id for each in owned if each and each.staff_id})
     await health.touch(session, brand_id, touched)
@@ -115,6 +114,13 @@ def _is_step(account: Account | None, status: AccountStatus) -> bool:
     )
 
 
+def _why_no_step(account: Account | None, status: AccountStatus) -> str:
+    if account is not None and account.status is AccountStatus.RETIRED:
+        # a file that is older than the retirement must not bring the account back
+        return "its account is retired: register it anew by itself"
+    return f"the account cannot become {status}"
+
+
 def _begins_to_run(account: Account | None, status: AccountStatus, seller_id: UUID) -> bool:
     """Whether the row makes somebody run an active account who does not run it already."""
     runs = account and account.status is AccountStatus.ACTIVE and account.staff_id == seller_id
@@ -126,13 +132,14 @@ async def _add_all(
     brand_id: UUID,
     actor: str,
     added: Sequence[_Added],
-) -> list[UUID]:
+    tally: Tally,
+) -> Collection[UUID]:
     """The ids of the new accounts."""
     at = now()
     accounts: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     events: list[tuple[AccountRegistered, int]] = []
-    for values, owned, persona in added:
+    for _, values, owned, persona in added:
         account_id = uuid7()
         accounts.append(
             {
@@ -160,10 +167,23 @@ async def _add_all(
         )
         kind = None if persona is None else persona.kind
         events.append((AccountRegistered(account_id=account_id, persona_kind=kind, **values), 1))
-    await session.execute(insert(Account), accounts)
-    await session.execute(insert(AccountChange), changes)
-    await outbox.add_many(session, brand_id, events)
-    return [account["id"] for account in accounts]
+    new = await repository.insert_named(session, Account, accounts)
+    clashing = {(each["platform"], each["handle"]) for each in accounts if each["id"] not in new}
+    meanwhile = await repository.accounts_by_handle(session, brand_id, clashing) if clashing else {}
+    if any(each.status is not AccountStatus.RETIRED for each in meanwhile.values()):
+        raise TakenMeanwhile
+    tally.note_added(
+        (line, "handle", account["id"] in new)
+        for (line, *_), account in zip(added, accounts, strict=True)
+    )
+    if new:
+        await session.execute(
+            insert(AccountChange), [each for each in changes if each["account_id"] in new]
+        )
+        await outbox.add_many(
+            session, brand_id, [each for each in events if each[0].account_id in new]
+        )
+    return new
 
 
 def _unsaid_of_ownership(row: AccountRow) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from account_svc.models import Staff, StaffFacts
 from account_svc.repository import imports as repository
 from account_svc.use_cases.imports.rows import StaffRow
-from account_svc.use_cases.imports.tally import Tally
+from account_svc.use_cases.imports.tally import TakenMeanwhile, Tally
 from account_svc.use_cases.staff import seal_person
 from shared import outbox
 from shared.clock import now
@@ -20,6 +20,8 @@ from shared.sealing import Vault, unseal
 from shared.tables import DataKeyRow
 
 _PERSONAL = {"name", "phone"}
+_Added = tuple[int, UUID, UUID, StaffRow]
+"""The line, and of a new person the id, the unit's id and the facts."""
 _OPEN_FACTS = tuple(name for name in StaffFacts.model_fields if name not in _PERSONAL)
 
 
@@ -38,34 +40,34 @@ async def take_staff(
     units = await repository.unit_ids_by_code(session, brand_id, {row.unit_code for _, row in rows})
     known = await repository.staff_by_code(session, brand_id, {row.code for _, row in rows})
     keys = await vault.keys(session, brand_id, [staff.id for staff in known.values()])
-    added: list[tuple[UUID, UUID, StaffRow]] = []
+    added: list[_Added] = []
     for line, row in rows:
         unit_id, staff = units.get(row.unit_code), known.get(row.code)
         if unit_id is None:
             tally.refuse(line, "unit_code", "no unit has this code")
         elif staff is None:
-            added.append((uuid7(), unit_id, row))
-            tally.rows_added += 1
+            added.append((line, uuid7(), unit_id, row))
         elif staff.departed_at is not None:
             tally.refuse(line, "code", "this person no longer sells for the brand")
         else:
             is_changed = await _change(session, vault, keys.get(staff.id), staff, unit_id, row)
             tally.note_change(is_changed=is_changed)
     if added:
-        await _add_all(session, brand_id, vault, added)
+        await _add_all(session, brand_id, vault, added, tally)
 
 
 async def _add_all(
     session: AsyncSession,
     brand_id: UUID,
     vault: Vault,
-    added: Sequence[tuple[UUID, UUID, StaffRow]],
+    added: Sequence[_Added],
+    tally: Tally,
 ) -> None:
     at = now()
     people: list[dict[str, Any]] = []
     keys: list[dict[str, Any]] = []
     events: list[tuple[StaffJoined, int]] = []
-    for staff_id, unit_id, row in added:
+    for _, staff_id, unit_id, row in added:
         data_key, wrapped, kek_version = vault.wrap_new(brand_id, staff_id)
         facts = {name: getattr(row, name) for name in _OPEN_FACTS}
         identity = {"brand_id": brand_id, "id": staff_id, "unit_id": unit_id}
@@ -81,9 +83,16 @@ async def _add_all(
             }
         )
         events.append((StaffJoined(staff_id=staff_id, unit_id=unit_id, **facts), 1))
-    await session.execute(insert(DataKeyRow), keys)
-    await session.execute(insert(Staff), people)
-    await outbox.add_many(session, brand_id, events)
+    new = await repository.insert_named(session, Staff, people)
+    clashing = {person["code"] for person in people if person["id"] not in new}
+    if clashing and await repository.staff_by_code(session, brand_id, clashing):
+        raise TakenMeanwhile
+    tally.note_added((line, "code", staff_id in new) for line, staff_id, _, _ in added)
+    if new:
+        await session.execute(insert(DataKeyRow), [key for key in keys if key["subject_id"] in new])
+        await outbox.add_many(
+            session, brand_id, [each for each in events if each[0].staff_id in new]
+        )
 
 
 async def _change(

@@ -1,9 +1,15 @@
 """What a run has done so far."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from account_svc.use_cases.imports.lines import Problem
+
+CLASH = "another has it, upper and lower case being the same"
+
+
+class TakenMeanwhile(Exception):
+    """Somebody added one of the names since it was looked for: looked for again, it is found."""
 
 
 @dataclass
@@ -22,6 +28,14 @@ class Tally:
     def refuse_line(self, problems: Sequence[Problem]) -> None:
         self.rows_refused += 1
         self.problems.extend(problems)
+
+    def note_added(self, rows: Iterable[tuple[int, str, bool]]) -> None:
+        """Count new rows: line, field of the name, and whether the name was free."""
+        for line, name, was_free in rows:
+            if was_free:
+                self.rows_added += 1
+            else:
+                self.refuse(line, name, CLASH)
 
     def note_change(self, *, is_changed: bool) -> None:
         if is_changed:

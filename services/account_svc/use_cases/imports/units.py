@@ -1,6 +1,7 @@
 """Units of a file: parents may come after their children, so the whole tree is read first."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from string import ascii_lowercase, ascii_uppercase
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,13 +12,15 @@ from account_svc.repository import imports as repository
 from account_svc.repository import org
 from account_svc.use_cases.imports.lines import Problem
 from account_svc.use_cases.imports.rows import UnitRow
-from account_svc.use_cases.imports.tally import Tally
+from account_svc.use_cases.imports.tally import CLASH, Tally
 from shared import outbox
 from shared.errors import ServiceError
 from shared.events.account import UnitAdded, UnitChanged, UnitKind, UnitMoved
 from shared.ids import uuid7
 
 _FACTS = tuple(UnitFacts.model_fields)
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""What lower(… collate "C") does."""
 
 Placed = tuple[int, UnitRow]
 """A row with its line."""
@@ -33,7 +36,7 @@ def arrange(
     """
     root = next(code for code, parent in known.items() if parent is None)
     pending = {row.code: (line, row) for line, row in rows}
-    problems: list[Problem] = []
+    problems = [Problem(pending.pop(code)[0], "code", CLASH) for code in _clashing(pending, known)]
     while True:
         judgement = _Judgement(pending, known, root)
         for code in pending:
@@ -45,6 +48,18 @@ def arrange(
         pending = {code: row for code, row in pending.items() if code not in judgement.refused}
     ordered = sorted(pending.values(), key=lambda placed: judgement.depths[placed[1].code])
     return ordered, sorted(problems, key=lambda problem: problem.line)
+
+
+def _clashing(pending: Iterable[str], known: Collection[str]) -> list[str]:
+    """The codes of new units that another has, upper and lower case being the same."""
+    taken = {code.translate(_LOWER) for code in known}
+    found = []
+    for code in pending:
+        if code not in known:
+            if code.translate(_LOWER) in taken:
+                found.append(code)
+            taken.add(code.translate(_LOWER))
+    return found
 
 
 class _Judgement:
