@@ -37,7 +37,7 @@ async def take_body(request: Request) -> bytes:
     """The whole body, kept for whoever asks the request for it. Refused: one that is too large,
     and JSON with U+0000 in a text, which PostgreSQL keeps nowhere and a sealed text would hide."""
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > _LARGEST_BODY:
+    if declared.isdecimal() and int(declared) > _LARGEST_BODY:
         raise BodyTooLarge(f"the body may have {_LARGEST_BODY} bytes")
     body = bytearray()
     async for chunk in request.stream():

@@ -29,6 +29,7 @@ from account_svc.estate import (
     within_a_day,
 )
 from account_svc.models import PolicyFact
+from account_svc.models.policy import LONGEST
 from account_svc.platform_wide import platform_wide_policies
 from shared.events.account import Ownership, Platform
 
@@ -151,6 +152,20 @@ def test_a6_the_earliest_move_is_allowed_and_none_before_it_is(
     assert is_allowed(due_at)
     assert (due_at == AT) == (limit is None)
     assert due_at == AT or not is_allowed(due_at - MOMENT)
+
+
+def test_a6_a_window_from_before_it_had_a_bound_breaks_no_plan() -> None:
+    endless = [
+        replace(row, number=10**9) if row.fact in LONGEST else row
+        for row in platform_wide_policies()
+    ]
+    limits = limits_at(endless, AT)
+
+    due_at, limit = earliest_move([AT - DAY] * 2, limits, AT)
+
+    assert due_at is not None
+    assert due_at > AT + timedelta(days=3_600)
+    assert limit is PolicyFact.TRANSFERS_PER_CUSTOMER
 
 
 @settings(max_examples=50)

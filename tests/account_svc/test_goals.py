@@ -252,3 +252,13 @@ async def test_a12_goals_are_set_and_read_down_the_tree_through_the_gateway(
     assert found["goals"]["nodes"] == [
         {"target": 8, "staff": {"id": seller["id"]}, "isCurrent": True}
     ]
+
+
+@pytest.mark.parametrize("period", ["20２６-12", "2026-1２", "2026-13", "2026-Q5"])
+async def test_a12_a_period_is_written_in_one_way(api: Api, period: str) -> None:
+    unit = await make_unit(api)
+    goals = {"metric": "posts_published", "goals": [{"unit_id": unit["id"], "target": 5}]}
+
+    problem = await api.refuse("/goals/of-units", {**goals, "period": period})
+
+    assert (problem["status"], problem["field"]) == (422, "/period")

@@ -291,3 +291,12 @@ async def test_g1_a_brand_finds_itself_and_no_other(api: Api) -> None:
     assert (await api.get("/brands"))["items"] == [own]
     found = await api.by_ids("/brands", own["id"], other)
     assert found == {"items": [own], "missing": [other]}
+
+
+async def test_a1_a_time_of_day_is_written_in_one_way(api: Api) -> None:
+    root = (await api.get("/units"))["items"][-1]
+    store = {"parent_id": root["id"], "kind": "store", "code": "S1", "name": "店"}
+
+    problem = await api.refuse("/units", {**store, "opens_at": "1０:00"})
+
+    assert (problem["status"], problem["field"]) == (422, "/opens_at")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from account_svc.errors import PolicyExpired
 from account_svc.models import PolicyFact, PolicyRow, find_policy
+from account_svc.models.policy import LONGEST
 from account_svc.platform_wide import platform_wide_policies
 from shared.access import Role
 from shared.clock import now
@@ -237,3 +238,17 @@ def test_a8_whatever_the_rows_what_is_found_holds_and_nothing_holding_is_passed_
 
 def test_a8_another_platforms_row_says_nothing() -> None:
     assert found([row(platform=Platform.KUAISHOU), row(fact=PolicyFact.TEXT_LENGTH)], AT) is None
+
+
+async def test_a8_a_length_of_time_leaves_the_calendar_whole(api: Api) -> None:
+    told = {"platform": "wecom", "source": "合同"}
+
+    refusals = [
+        await api.refuse("/policies", {**told, "fact": fact, "number": longest + 1})
+        for fact, longest in LONGEST.items()
+    ]
+
+    assert [problem["field"] for problem in refusals] == ["/number"] * len(LONGEST)
+    assert (await api.get("/policies"))["items"] == []
+    days = {"fact": "transfer_window_days", "number": 3_650}
+    assert (await api.post("/policies", {**told, **days}))["number"] == 3_650

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from account_svc.errors import LimitUnknown
 from account_svc.estate.moves import Limits
 from account_svc.models import PolicyFact, PolicyRow, find_policy
+from account_svc.models.policy import LONGEST
 from shared.events.account import Platform
 
 
@@ -35,4 +36,5 @@ def _number(rows: list[PolicyRow], fact: PolicyFact, at: datetime) -> int:
     row = find_policy(rows, Platform.WECOM, fact, at)
     if row is None or row.number is None:
         raise LimitUnknown(f"no policy says {fact} of {Platform.WECOM}", field="/fact")
-    return row.number
+    # a row from before the bound was set may say more
+    return min(row.number, LONGEST.get(fact, row.number))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from account_svc.models.base import Base, OfBrand
 from account_svc.models.incentive import Trigger, period_bounds
 
-GoalPeriod = Annotated[str, StringConstraints(pattern=r"^20\d{2}-(0[1-9]|1[0-2]|Q[1-4])$")]
+GoalPeriod = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2]|Q[1-4])$")]
 """A month as `2026-11` or a quarter as `2026-Q4`, by the calendar of the stores."""
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 LARGEST_TARGET = 10**15

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped
 
@@ -38,6 +38,13 @@ class PolicyFact(StrEnum):
 
 
 IN_WORDS = frozenset({PolicyFact.LEAD_IN_MEANS})
+LONGEST = {
+    PolicyFact.POST_GAP_MINUTES: 365 * 24 * 60,
+    PolicyFact.TRANSFER_WINDOW_DAYS: 3_650,
+    PolicyFact.TRANSFER_DELAY_HOURS: 365 * 24,
+    PolicyFact.COMMUNITY_WINDOW_DAYS: 3_650,
+}
+"""Of facts that are lengths of time: what is added to an instant must leave the calendar whole."""
 
 
 class PlatformPolicy(OfBrand, Base):
@@ -76,6 +83,14 @@ class PolicyFacts(Facts):
         if (self.words is not None, self.number is not None) != (is_in_words, not is_in_words):
             raise ValueError(f"{self.fact} takes {'words' if is_in_words else 'a number'} alone")
         return self
+
+    @field_validator("number")
+    @classmethod
+    def _time_is_not_endless(cls, number: int | None, info: ValidationInfo) -> int | None:
+        longest = LONGEST.get(info.data.get("fact", PolicyFact.LEAD_IN_MEANS))
+        if number is not None and longest is not None and number > longest:
+            raise ValueError(f"{info.data['fact']} is at most {longest}")
+        return number
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class GraphQLEndpoint:
     async def _read_body(self, headers: dict[bytes, str], receive: Receive) -> bytes:
         declared = headers.get(b"content-length", "0")
         too_big = RequestRefused(413, "too_large", f"a request may have {self._most_bytes} bytes")
-        if declared.isdigit() and int(declared) > self._most_bytes:
+        if declared.isdecimal() and int(declared) > self._most_bytes:
             raise too_big
         message = await receive()
         body: bytes = message.get("body", b"")

@@ -135,7 +135,7 @@ async def store(
 async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes | None:
     """The raw body, read once; None as soon as it is over the cap."""
     declared = headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         return None
     chunks: list[bytes] = []
     size = 0
