@@ -105,6 +105,38 @@ async def test_text_that_is_not_utf8_is_refused_by_line(api: Api) -> None:
     assert (counts(report), problems(report)) == ((2, 1, 0, 0, 1), [(2, "")])
 
 
+@pytest.mark.parametrize("charset", ["gbk", "GB2312", '"gb18030"'])
+async def test_a1_a_file_of_a_spreadsheet_may_say_its_encoding(api: Api, charset: str) -> None:
+    content = (UNITS + "S1,,store,华东一店,,,,,,\n").encode("gbk")
+
+    report = await load(api, "units", content, media_type=f"text/csv; charset={charset}")
+
+    assert counts(report) == (1, 1, 0, 0, 0)
+    assert (await api.get("/units", q="S1"))["items"][0]["name"] == "华东一店"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content", "field", "reason"),
+    [
+        (
+            "text/csv",
+            "编号,kind,name\n".encode("gbk"),
+            "/header",
+            "the header line cannot be read: not UTF-8",
+        ),
+        ("text/csv; charset=latin1", TREE.encode(), "/Content-Type", "the charset is none of"),
+        ("application/jsonl; charset=gbk", b"{}", "/Content-Type", "the charset is none of utf-8"),
+    ],
+)
+async def test_an_encoding_that_is_not_known_is_refused(
+    api: Api, media_type: str, content: bytes, field: str, reason: str
+) -> None:
+    answer = await send(api, "units", content, media_type=media_type)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert reason in answer.json()["detail"]
+
+
 async def test_a1_progress_can_be_read_while_the_file_arrives(api: Api) -> None:
     import_id = typed("import", uuid7())
     await load(api, "units", TREE)

@@ -1,5 +1,6 @@
 """Imports over HTTP: the body is the file, read as it arrives."""
 
+from email.message import Message
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
@@ -12,6 +13,7 @@ from account_svc.models import ImportKind
 from account_svc.repository import imports as repository
 from account_svc.schemas.imports import ImportOut, import_json
 from account_svc.use_cases.imports import Importer
+from account_svc.use_cases.imports.lines import ENCODINGS, UTF_8
 from shared.access import Principal
 from shared.clock import now
 from shared.database import brand_read
@@ -60,13 +62,12 @@ async def run_import(
 ) -> Response:
     """Take a file in and answer with its report.
 
+    CSV is UTF-8 unless the `Content-Type` says `charset=gbk`, `gb2312` or `gb18030`.
     Choose `id` to follow the progress by `GET /imports/{id}` meanwhile. An `Idempotency-Key` (or
     the same `id`) again gives the report of the finished run; one that was interrupted starts
     anew, and finds what it had done already unchanged.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != _CSV and media_type not in _JSONL:
-        raise FileRefused(f"send {_CSV} or {_JSONL[0]}", field="/Content-Type")
+    media_type, encoding = _read_content_type(request)
     run_id = id or uuid7()
     if id is None and idempotency_key is not None:
         run_id = uuid5(principal.brand_id, f"{kind}/{parse_key(idempotency_key)}")
@@ -78,7 +79,7 @@ async def run_import(
         kind=kind,
         run_id=run_id,
     )
-    await importer.run(request.stream(), is_csv=media_type == _CSV)
+    await importer.run(request.stream(), is_csv=media_type == _CSV, encoding=encoding)
     response = json_response(await _report(request, principal, run_id))
     response.status_code = 201
     return response
@@ -96,6 +97,22 @@ async def list_imports(request: Request, principal: MayRead, cursor: CursorQuery
     async with brand_read(request.state.reads, principal.brand_id) as connection:
         rows, has_next = await fetch_page(connection, repository.SELECT_RUN, conditions, cursor)
     return json_response(page_of(rows, has_next, lambda row: import_json(row, [], now())))
+
+
+def _read_content_type(request: Request) -> tuple[str, str]:
+    """The media type of the file and the encoding of its text, UTF-8 where nothing else is said."""
+    header = Message()
+    header["Content-Type"] = request.headers.get("content-type", "")
+    media_type = header.get_content_type()
+    if media_type != _CSV and media_type not in _JSONL:
+        raise FileRefused(f"send {_CSV} or {_JSONL[0]}", field="/Content-Type")
+    # JSON has one encoding (RFC 8259, 8.1)
+    known = ENCODINGS if media_type == _CSV else {UTF_8: UTF_8}
+    charset = header.get_content_charset(UTF_8)
+    if charset not in known:
+        names = ", ".join(known)
+        raise FileRefused(f"the charset is none of {names}", field="/Content-Type")
+    return media_type, known[charset]
 
 
 async def _report(request: Request, principal: Principal, run_id: UUID) -> dict[str, Any]:

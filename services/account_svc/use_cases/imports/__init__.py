@@ -53,13 +53,13 @@ class Importer:
     kind: ImportKind
     run_id: UUID
 
-    async def run(self, chunks: AsyncIterable[bytes], *, is_csv: bool) -> None:
+    async def run(self, chunks: AsyncIterable[bytes], *, is_csv: bool, encoding: str) -> None:
         """Take the file in. A run of this id that has finished already is left as it is."""
         if not await self._start():
             return
         read = read_csv if is_csv else read_jsonl
         tally = Tally()
-        lines = self._unique(read(chunks, _ROWS[self.kind]), tally)
+        lines = self._unique(read(chunks, _ROWS[self.kind], encoding), tally)
         try:
             if self.kind is ImportKind.UNITS:
                 await self._run_units(lines, tally)

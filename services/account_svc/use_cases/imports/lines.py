@@ -1,7 +1,8 @@
 """A file as it arrives: bytes in chunks become lines, lines become checked rows.
 
 One record is one line: a line break inside a quoted CSV field is refused, so an unbalanced quote
-spoils its own line only and never swallows the rest of the file.
+spoils its own line only and never swallows the rest of the file. In none of the encodings is a line
+break part of another character.
 """
 
 import csv
@@ -15,6 +16,17 @@ from pydantic import BaseModel, ValidationError
 from account_svc.errors import FileRefused
 
 LONGEST_LINE = 64 * 1024
+UTF_8 = "utf-8"
+ENCODINGS = {
+    UTF_8: UTF_8,
+    "utf8": UTF_8,
+    "us-ascii": UTF_8,
+    # what spreadsheets in China save; each is a part of the last
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "gb18030": "gb18030",
+}
+"""By the name in the `charset` of a `Content-Type`, in lower case (RFC 7111 for CSV)."""
 _BOM = b"\xef\xbb\xbf"
 _NO_TEXT = "holds U+0000, which no text may"
 
@@ -39,13 +51,15 @@ class Line(Generic[Row]):
     problems: tuple[Problem, ...] = ()
 
 
-async def read_csv(chunks: AsyncIterable[bytes], kind: type[Row]) -> AsyncIterator[Line[Row]]:
+async def read_csv(
+    chunks: AsyncIterable[bytes], kind: type[Row], encoding: str = UTF_8
+) -> AsyncIterator[Line[Row]]:
     """Rows of a CSV file with a header line; an empty field is a field left out."""
     header: list[str] | None = None
-    async for number, raw in _split(chunks):
+    async for number, raw in _split(chunks, encoding):
         if isinstance(raw, Problem):
             if header is None:
-                raise FileRefused("the header line cannot be read", field="/header")
+                raise FileRefused(f"the header line cannot be read: {raw.reason}", field="/header")
             yield Line(number, None, (raw,))
         elif header is None:
             header = _read_header(raw, kind)
@@ -64,9 +78,11 @@ async def read_csv(chunks: AsyncIterable[bytes], kind: type[Row]) -> AsyncIterat
         raise FileRefused("the file is empty", field="/header")
 
 
-async def read_jsonl(chunks: AsyncIterable[bytes], kind: type[Row]) -> AsyncIterator[Line[Row]]:
+async def read_jsonl(
+    chunks: AsyncIterable[bytes], kind: type[Row], encoding: str = UTF_8
+) -> AsyncIterator[Line[Row]]:
     """Rows of a file with one JSON object per line."""
-    async for number, raw in _split(chunks):
+    async for number, raw in _split(chunks, encoding):
         if isinstance(raw, Problem):
             yield Line(number, None, (raw,))
             continue
@@ -84,7 +100,9 @@ async def read_jsonl(chunks: AsyncIterable[bytes], kind: type[Row]) -> AsyncIter
             yield _bad(number, "not a JSON object")
 
 
-async def _split(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, str | Problem]]:
+async def _split(
+    chunks: AsyncIterable[bytes], encoding: str
+) -> AsyncIterator[tuple[int, str | Problem]]:
     """Numbered lines as text, blank ones left out; never holds more than one chunk and a line."""
     number, rest, is_skipping = 0, b"", False
     async for chunk in chunks:
@@ -94,27 +112,27 @@ async def _split(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, str |
             if is_skipping:
                 is_skipping = False
                 continue
-            for text in _text(number, line):
+            for text in _text(number, line, encoding):
                 yield number, text
         if len(rest) > LONGEST_LINE:
             if not is_skipping:
                 yield number + 1, _too_long(number + 1)
             rest, is_skipping = b"", True
     if rest and not is_skipping:
-        for text in _text(number + 1, rest):
+        for text in _text(number + 1, rest, encoding):
             yield number + 1, text
 
 
-def _text(number: int, line: bytes) -> Iterator[str | Problem]:
+def _text(number: int, line: bytes, encoding: str) -> Iterator[str | Problem]:
     if number == 1:
         line = line.removeprefix(_BOM)
     if len(line) > LONGEST_LINE:
         yield _too_long(number)
         return
     try:
-        text = line.decode().rstrip("\r")
+        text = line.decode(encoding).rstrip("\r")
     except UnicodeDecodeError:
-        yield Problem(number, "", "not UTF-8")
+        yield Problem(number, "", f"not {encoding.upper()}")
         return
     if "\0" in text:
         yield Problem(number, "", _NO_TEXT)
