@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from deploy.local.demo import brand as demo_brand
 from deploy.local.demo import setup
+from deploy.local.demo.brand import Seller
+from deploy.local.demo.client import Client
 from deploy.local.settings import StackUrls
 from tests.chaos.ledger import Ledger
-from tests.e2e.small_brand import SmallBrand, open_brand
+from tests.e2e.small_brand import SmallBrand, import_rows, list_all, open_brand
 
 PLATFORMS = ("douyin", "wecom", "xiaohongshu")
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 # surnames and syllables that no word of the product holds
 _RARE = "蘅嫘荨靥蘧夔黹翦羿蠡鬻亹"
 OCEANENGINE_LABEL = "chaos.clue"
+RIGHT_ANSWERS = [[1], [0]]
 
 
 @dataclass
@@ -54,6 +58,15 @@ class Canaries:
         return "".join(self.rng.choice(_LETTERS) for _ in range(count))
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A seller's two accounts, which pass their check at first."""
+
+    seller: Seller
+    public_id: str
+    private_id: str
+
+
 @dataclass
 class ChaosBrand:
     brand: SmallBrand
@@ -65,6 +78,9 @@ class ChaosBrand:
     oceanengine_secret: str
     endpoint_id: str
     asset_id: str
+    course_id: str
+    pairs: dict[str, Pair]
+    """By the id of the seller."""
 
     @property
     def tag(self) -> str:
@@ -149,6 +165,8 @@ async def open_chaos_brand(
             content=b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(2048),
             media_type="video/mp4",
         )
+        course_id = await _set_training(client)
+        pairs = await _pair_accounts(brand)
         ledger.note(
             "brand",
             tag,
@@ -171,4 +189,61 @@ async def open_chaos_brand(
             oceanengine_secret=oceanengine_secret,
             endpoint_id=endpoint["id"],
             asset_id=asset["id"],
+            course_id=course_id,
+            pairs=pairs,
         )
+
+
+async def _set_training(client: Client) -> str:
+    """What pays for customers who are led on, and a course that gives a right; its id."""
+    for trigger, amount in (("TRANSFER_STAGE_1", 20), ("TRANSFER_STAGE_2", 50)):
+        rule = {"trigger": trigger, "amount": amount, "currency": "points"}
+        await client.mutate("setIncentiveRule", "IncentiveRule", "id", rule)
+    course = await client.mutate(
+        "addCourse",
+        "Course",
+        "id",
+        {
+            "code": "LIVE",
+            "name": "直播",
+            "validityDays": 30,
+            "passPercent": 100,
+            "attemptsAllowed": 20,
+            "questions": [
+                {"text": "可以承诺收益吗", "options": ["可以", "不可以"], "rightOptions": [1]},
+                {"text": "员工身份要写明吗", "options": ["要", "不要"], "rightOptions": [0]},
+            ],
+        },
+    )
+    needs = {"right": "LIVE", "courseIds": [course["id"]]}
+    await client.mutate("requireCourses", "RightRequirement", "version", needs)
+    course_id: str = course["id"]
+    return course_id
+
+
+async def _pair_accounts(brand: SmallBrand) -> dict[str, Pair]:
+    """Gives every seller with a public account a private one that looks the same."""
+    client = brand.client
+    sellers = [person for person in brand.people if person.platform != "wecom"]
+    private = [
+        row | {"platform": "wechat", "domain": "private", "handle": f"{row['handle']}_private"}
+        for row in demo_brand.account_rows(sellers)
+    ]
+    report = await import_rows(client, "accounts", private)
+    assert report["rows_added"] == len(private), report
+    accounts = await list_all(client, "accounts", "id handle staff { id }")
+    ids = {account["handle"]: account for account in accounts}
+    pairs = {}
+    for seller in sellers:
+        public, private_one = ids[seller.handle], ids[f"{seller.handle}_private"]
+        pairs[public["staff"]["id"]] = Pair(seller, public["id"], private_one["id"])
+        for account in (public, private_one):
+            seen = {"id": account["id"], **look_of(seller)}
+            await client.mutate("observeAccount", "AccountProfile", "name", seen)
+    return pairs
+
+
+def look_of(seller: Seller) -> dict[str, str]:
+    """How an account of the seller's looks that keeps to its persona."""
+    name = next(name for kind, name, _ in demo_brand.PERSONAS if kind == seller.persona_kind)
+    return {"name": name, "bio": f"{seller.store}的{name}", "store": seller.store}

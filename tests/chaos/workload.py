@@ -1,7 +1,8 @@
 """One seeded workload through the public surface, every operation written to the ledger.
 
 Leads by hook (signed here, and by the sandbox's population), offers accepted and declined, stages
-moved, deals won and voided, campaigns, personas, people who come, leave and change store.
+moved, customers led to the private side, deals won and voided, campaigns, personas, accounts that
+are looked at, people who come, learn, leave and change store.
 """
 
 import asyncio
@@ -36,6 +37,10 @@ class Workload:
     number: int = 0
     known: dict[str, Json] = field(default_factory=dict)
     """Accepted leads that nothing was done with yet, by id."""
+    taken: dict[str, str] = field(default_factory=dict)
+    """Who accepted a lead whose customer nobody has led on yet, by the lead's id."""
+    transfers: dict[str, Json] = field(default_factory=dict)
+    """Whose transfers are open and at which step, by id."""
     won: list[str] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
     """Offers that a seller has begun to answer."""

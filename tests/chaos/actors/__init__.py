@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from tests.chaos.actors.leading import lead_on, look_at_accounts
 from tests.chaos.actors.leads import bring_consumers, read_leads, send_lead
-from tests.chaos.actors.matrix import add_persona, change_people
+from tests.chaos.actors.matrix import add_persona, change_people, train
 from tests.chaos.actors.publishing import launch_campaign
 from tests.chaos.actors.selling import answer_offers, close_deals, void_something
 from tests.chaos.workload import Workload
@@ -17,6 +18,9 @@ PACES: dict[Act, float] = {
     void_something: 3.0,
     add_persona: 1.0,
     change_people: 2.0,
+    lead_on: 0.5,
+    look_at_accounts: 3.0,
+    train: 3.0,
     read_leads: 1.5,
 }
 """Seconds from one act to the next, on average. A rate below 1 slows all of them down."""

@@ -1,4 +1,4 @@
-"""Head office and its people: roles, who comes, leaves and moves, accounts and their names."""
+"""Head office and its people: roles, who comes, learns and moves, accounts and their names."""
 
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from deploy.local.demo import brand as demo_brand
+from tests.chaos.brands import RIGHT_ANSWERS
 from tests.chaos.ledger import Reading
 from tests.chaos.workload import Workload, json_of
 
@@ -69,6 +70,33 @@ async def change_people(load: Workload) -> None:
                 input_type="OnOne",
                 staff_id=someone,
             )
+
+
+async def train(load: Workload) -> None:
+    """Somebody sits the exam, with the right answers mostly."""
+    staff = load.own.brand.staff
+    someone = staff[load.rng.choice(sorted(staff))]
+    token = load.own.brand.seller_token(someone)
+    begun = await load.mutate(
+        "exam_start",
+        "startExam",
+        "ExamAttempt",
+        "id",
+        {"id": load.own.course_id, "staffId": someone},
+        token=token,
+    )
+    if begun.outcome != "ok":
+        return
+    answers = RIGHT_ANSWERS if load.rng.random() < 0.8 else RIGHT_ANSWERS[::-1]
+    await load.mutate(
+        "exam",
+        "submitExam",
+        "ExamAttempt",
+        "id isPassed",
+        {"id": begun.result["id"], "answers": answers},
+        token=token,
+        is_passed=answers is RIGHT_ANSWERS,
+    )
 
 
 async def _restrict(load: Workload) -> None:

@@ -42,6 +42,7 @@ async def answer_offers(load: Workload) -> None:
         )
         if done.outcome == "ok":
             load.known[lead_id] = {"staff_id": staff_id}
+            load.taken[lead_id] = staff_id
 
 
 async def close_deals(load: Workload) -> None:

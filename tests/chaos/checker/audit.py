@@ -25,10 +25,19 @@ ACTIONS = {
     "return": ("account", "staff.return"),
     "restrict": ("account", "account.restricted"),
     "activate": ("account", "account.active"),
+    "exam_start": ("account", "exam.start"),
+    "exam": ("account", "exam.submit"),
     "template": ("content", "template.add"),
     "campaign": ("content", "campaign.create"),
     "launch": ("content", "campaign.launch"),
 }
+
+_HISTORIES = (
+    ("lead", "stage_change", "contact", "contact_id", ("contact.move_stage",)),
+    ("lead", "transfer_step", "transfer", "transfer_id", ("transfer.step", "transfer.drop")),
+    ("account", "profile_observation", "acct", "account_id", ("account.observe",)),
+)
+"""Service, table, prefix and column of what a row is of, and the actions that add one."""
 
 
 def chained(evidence: Evidence) -> Iterable[Anomaly]:
@@ -101,21 +110,19 @@ def one_row_each(evidence: Evidence) -> Iterable[Anomaly]:
             )
 
 
-def one_row_per_stage(evidence: Evidence) -> Iterable[Anomaly]:
-    """A stage is moved by its own verb and by a deal: each step in the history has its row."""
-    steps = Counter(
-        typed("contact", row["contact_id"]) for row in evidence.rows("lead", "stage_change")
-    )
-    rows = Counter(
-        row["subject"]
-        for row in evidence.rows("lead", "audit")
-        if row["action"] == "contact.move_stage"
-    )
-    for subject in steps.keys() | rows.keys():
-        if steps[subject] != rows[subject]:
-            yield Anomaly(
-                "I14", f"{rows[subject]} audit rows for {steps[subject]} steps of {subject}"
-            )
+def one_row_per_step(evidence: Evidence) -> Iterable[Anomaly]:
+    """A stage is moved by its own verb and by a deal, a transfer by people and by its deadline:
+    each row of a history has one of the audit."""
+    for service, table, prefix, column, actions in _HISTORIES:
+        steps = Counter(typed(prefix, row[column]) for row in evidence.rows(service, table))
+        rows = Counter(
+            row["subject"] for row in evidence.rows(service, "audit") if row["action"] in actions
+        )
+        for subject in steps.keys() | rows.keys():
+            if steps[subject] != rows[subject]:
+                yield Anomaly(
+                    "I14", f"{rows[subject]} audit rows for {steps[subject]} rows of {subject}"
+                )
 
 
 def _subject(operation: Operation) -> Iterator[str]:

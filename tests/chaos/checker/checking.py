@@ -11,6 +11,7 @@ from tests.chaos.checker import (
     events,
     projections,
     stored,
+    transfers,
     webhooks,
 )
 from tests.chaos.checker.anomaly import Anomaly
@@ -42,6 +43,8 @@ CHECKS: tuple[Check, ...] = (
     effects.once_each,
     effects.counted,
     effects.in_order,
+    transfers.step_by_step,
+    transfers.told_as_kept,
     events.announced_is_committed,
     projections.projected,
     answers.equal_bytes,
@@ -58,7 +61,7 @@ CHECKS: tuple[Check, ...] = (
     calm.no_leak,
     audit.chained,
     audit.one_row_each,
-    audit.one_row_per_stage,
+    audit.one_row_per_step,
 )
 
 

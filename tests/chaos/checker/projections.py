@@ -41,6 +41,9 @@ def projected(evidence: Evidence) -> Iterable[Anomaly]:
     deals = _fold(evidence, "kos.deal", _deal)
     yield from _compare(evidence, "content", "lead_outcome", "lead_id", leads)
     yield from _compare(evidence, "content", "deal_outcome", "deal_id", deals)
+    pairs = _fold(evidence, "kos.account", _pair)
+    yield from _compare(evidence, "lead", "seller_pair", "account_id", pairs)
+    yield from _rights(evidence)
     yield from _ledger(evidence)
     yield from _standings(evidence)
 
@@ -94,6 +97,38 @@ def _account(state: Row, record: Record) -> None:
         state["staff_id"], state["unit_id"] = _id(data["staff_id"]), _id(data["unit_id"])
     elif record.type == "kos.account.paired.v1":
         state["persona_id"], state["persona_kind"] = _id(data["persona_id"]), data["persona_kind"]
+
+
+def _pair(state: Row, record: Record) -> None:
+    if record.type == "kos.account.pair_checked.v1":
+        for name in ("private_account_id", "staff_id"):
+            state[name] = _id(record.data[name])
+        for name in ("state", "failed_fields"):
+            state[name] = record.data[name]
+        state["version"] = record.version
+
+
+def _rights(evidence: Evidence) -> Iterator[Anomaly]:
+    """Who holds which right until when, as each service keeps it."""
+    held: dict[tuple[UUID, str], datetime | None] = {}
+    for key, records in evidence.by_key.items():
+        for record in sorted(records, key=lambda each: each.version):
+            if record.type == "kos.staff.certificate_earned.v1":
+                held[uuid_of(key), record.data["right"]] = _instant(record.data["expires_at"])
+            elif record.type == "kos.staff.certificate_expired.v1":
+                held.pop((uuid_of(key), record.data["right"]), None)
+    for service, table in (("lead", "seller_right"), ("content", "staff_right")):
+        rows = {
+            (row["staff_id"], row["right"]): row["expires_at"]
+            for row in evidence.rows(service, table)
+        }
+        for right in held.keys() | rows.keys():
+            if held.get(right) != rows.get(right):
+                yield Anomaly(
+                    "I7",
+                    f"{service}.{table} has {right[1]} of {right[0]} until {rows.get(right)}, "
+                    f"the events say {held.get(right)}",
+                )
 
 
 def _unit(state: Row, record: Record) -> None:
@@ -192,13 +227,13 @@ def _ledger(evidence: Evidence) -> Iterator[Anomaly]:
         if (trigger := _VOIDS.get(record.type)) is not None
     }
     for record in evidence.first_records:
-        paid = _PAYS.get(record.type)
+        paid = _reward(record)
         if paid is None or record.data["staff_id"] is None:
             continue
-        trigger, at_name = paid
+        trigger, cause, at = paid
         brand_id = uuid_of(record.brand_id)
-        at = _instant(record.data[at_name])
-        assert at is not None
+        if (brand_id, trigger, cause, False) in expected:
+            continue
         valid = [row for row in rules[brand_id, trigger] if row["valid_from"] <= at]
         rule = max(valid, key=lambda row: row["version"], default=None)
         if rule is None or not rule["is_active"]:
@@ -207,9 +242,9 @@ def _ledger(evidence: Evidence) -> Iterator[Anomaly]:
         if record.type == "kos.deal.won.v1" and record.data["currency"] == "CNY":
             divisor = 1_000_000 if rule["currency"] == "points" else 10_000
             amount += record.data["amount_minor"] * rule["rate_bp"] // divisor
-        expected[brand_id, trigger, record.key, False] = amount
-        if (trigger, record.key) in voided:
-            expected[brand_id, trigger, record.key, True] = -amount
+        expected[brand_id, trigger, cause, False] = amount
+        if (trigger, cause) in voided:
+            expected[brand_id, trigger, cause, True] = -amount
     found = {
         (row["brand_id"], row["trigger"], row["cause"], row["reverses_id"] is not None): row[
             "amount"
@@ -227,6 +262,21 @@ def _ledger(evidence: Evidence) -> Iterator[Anomaly]:
             )
 
 
+def _reward(record: Record) -> tuple[str, str, datetime] | None:
+    """What the event pays by, its cause and its instant; a cause pays once."""
+    data = record.data
+    if record.type == "kos.contact.transferred.v1":
+        trigger = _PAID_STEPS.get(data["step"])
+        if trigger is None or data["dropped_reason"] is not None:
+            return None
+        return trigger, f"{record.key}/{data['staff_id']}", datetime.fromisoformat(data["at"])
+    if record.type not in _PAYS:
+        return None
+    trigger, at_name = _PAYS[record.type]
+    return trigger, record.key, datetime.fromisoformat(data[at_name])
+
+
+_PAID_STEPS = {"stage_1_done": "transfer_stage_1", "stage_2_done": "transfer_stage_2"}
 _PAYS = {
     "kos.lead.accepted.v1": ("lead_accepted", "accepted_at"),
     "kos.deal.won.v1": ("deal_won", "closed_at"),

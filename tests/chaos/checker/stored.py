@@ -40,6 +40,19 @@ def _checks(evidence: Evidence) -> dict[str, Holds]:
     staff = of("account", "staff", "id", "code")
     templates = of("content", "template", "id", "name")
     campaigns = {row["id"]: row for row in evidence.rows("content", "campaign")}
+    transfers = of("lead", "transfer", "id", "contact_id")
+    steps = {
+        (row["transfer_id"], row["step"])
+        for row in evidence.rows("lead", "transfer_step")
+        if row["dropped_reason"] is None
+    }
+    dropped = {
+        row["transfer_id"]
+        for row in evidence.rows("lead", "transfer_step")
+        if row["dropped_reason"] is not None
+    }
+    exams = of("account", "exam_attempt", "id", "is_passed")
+    looks = of("account", "profile_observation", "account_id", "name")
 
     def offer_is(status: str) -> Holds:
         return lambda each: (uuid_of(each.facts["offer_id"]), status) in offers
@@ -83,6 +96,17 @@ def _checks(evidence: Evidence) -> dict[str, Holds]:
         ),
         "campaign": lambda each: _id(each) in campaigns,
         "launch": campaign_is_launched,
+        "transfer_open": lambda each: (
+            (brand_ids[each.brand], _id(each), uuid_of(each.facts["contact_id"])) in transfers
+        ),
+        "transfer_step": lambda each: (
+            (uuid_of(each.facts["transfer_id"]), each.facts["step"]) in steps
+        ),
+        "transfer_drop": lambda each: uuid_of(each.facts["transfer_id"]) in dropped,
+        "exam": lambda each: (brand_ids[each.brand], _id(each), each.facts["is_passed"]) in exams,
+        "look": lambda each: (
+            (brand_ids[each.brand], uuid_of(each.facts["account_id"]), each.facts["name"]) in looks
+        ),
     }
 
 

@@ -1,170 +1,39 @@
 """Evidence of a small run in which everything went well, for tests to spoil."""
 
-import base64
-import hashlib
-import hmac
-import json
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
-from tests.chaos.checker.audit import chain_hash
-from tests.chaos.checker.evidence import Brand, Evidence, Operation, Record, Row, Sample, SinkCall
+from tests.chaos.checker.evidence import Evidence, Record, Row
+from tests.chaos.checker.making import (
+    AT,
+    BRAND,
+    ENDPOINT,
+    KEY,
+    OTHER,
+    audit_rows,
+    brand,
+    call,
+    head_of,
+    notes,
+    operation,
+    record,
+    sample,
+)
 from tests.chaos.checker.typeid import typed
 
-AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
-SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
-KEY = bytes(range(32))
-BRAND, OTHER = UUID(int=1), UUID(int=2)
-CONNECTION, CONTACT, STAFF, UNIT, ENDPOINT = (UUID(int=number) for number in range(11, 16))
+CONNECTION, CONTACT, STAFF, UNIT = (UUID(int=number) for number in range(11, 15))
 LEAD, OFFER, DEAL, RULE, ENTRY, PERSONA = (UUID(int=number) for number in range(21, 27))
-PERSON = ("蘅嫘荨a3", "19912345678", "wx_a_00003_abcde")
+ACCOUNT, PRIVATE, TRANSFER = (UUID(int=number) for number in range(31, 34))
 CONSUMERS_OF = {
     "kos.lead": ("account_svc", "content_svc", "lead_svc.pipeline", "lead_svc.webhooks"),
     "kos.deal": ("account_svc", "content_svc", "lead_svc.webhooks"),
+    "kos.contact": ("account_svc", "lead_svc.webhooks"),
+    "kos.account": ("content_svc", "lead_svc"),
     "kos.staff": ("content_svc", "lead_svc"),
     "kos.org": ("content_svc", "lead_svc"),
     "kos.incentive": (),
 }
-
-
-def record(
-    topic: str, kind: str, subject: str, version: int, offset: int, number: int, /, **data: Any
-) -> Record:
-    return Record(
-        topic=topic,
-        partition=0,
-        offset=offset,
-        key=subject,
-        headers={
-            "ce_id": str(UUID(int=1000 + number)),
-            "ce_type": kind,
-            "ce_brandid": typed("brand", BRAND),
-            "ce_aggregateversion": str(version),
-            "ce_subject": subject,
-        },
-        value=json.dumps(data).encode(),
-    )
-
-
-def operation(kind: str, number: int, **more: Any) -> Operation:
-    answer = more.pop("answer", f'{{"data":"{kind}"}}')
-    values: dict[str, Any] = {
-        "id": f"op-{number}",
-        "kind": kind,
-        "brand": "a",
-        "key": f"key-{number}",
-        "sent": "{}",
-        "outcome": "ok",
-        "result": None,
-        "answers": [answer],
-        "answer_hashes": [hashlib.sha256(answer.encode()).hexdigest()],
-        "attempts": [{"at": 1.0, "status": 200}],
-        "began": 1.0,
-        "ended": 2.0,
-        "facts": {},
-    }
-    return Operation(**values | more)
-
-
-def brand(tag: str, brand_id: UUID) -> Brand:
-    return Brand(
-        tag=tag,
-        brand_id=typed("brand", brand_id),
-        connections={},
-        endpoint_id=typed("endpoint", ENDPOINT),
-        endpoint_secret=SECRET,
-        sink=tag,
-        public=frozenset({f"canary{tag}00001abcd"}),
-        personal=frozenset(PERSON if tag == "a" else ()),
-    )
-
-
-def call(number: int, told: Record, **more: Any) -> SinkCall:
-    webhook_id = told.headers["ce_id"]
-    body = json.dumps({"id": webhook_id, "data": told.data}).encode()
-    text = f"{webhook_id}.1.".encode() + body
-    key = base64.b64decode(SECRET.removeprefix("whsec_"))
-    signature = base64.b64encode(hmac.digest(key, text, "sha256")).decode()
-    headers = {
-        "webhook-id": webhook_id,
-        "webhook-timestamp": "1",
-        "webhook-signature": f"v1,{signature}",
-    }
-    values: dict[str, Any] = {
-        "number": number,
-        "at": float(number),
-        "name": "a",
-        "headers": headers,
-        "body": body,
-        "status": 204,
-        "fault": None,
-    }
-    return SinkCall(**values | more)
-
-
-def audit_rows(*entries: tuple[str, str]) -> list[Row]:
-    rows: list[Row] = []
-    previous = bytes(32)
-    for number, (action, subject) in enumerate(entries, 1):
-        row: Row = {
-            "brand_id": BRAND,
-            "sequence": number,
-            "at": AT,
-            "actor": "user:x",
-            "action": action,
-            "subject": subject,
-            "details": {"名": 1},
-            "request_id": None,
-            "previous_hash": previous,
-        }
-        row["hash"] = previous = chain_hash(KEY, row)
-        rows.append(row)
-    return rows
-
-
-def head_of(rows: list[Row]) -> Row:
-    return {"brand_id": BRAND, "sequence": len(rows), "hash": rows[-1]["hash"]}
-
-
-def notes(consumer: str, records: list[Record], transaction: int) -> list[Row]:
-    """A consumer that takes each event in a transaction of its own."""
-    rows: list[Row] = []
-    for each in records:
-        transaction += 1
-        common = {
-            "transaction": transaction,
-            "consumer": consumer,
-            "change": "insert",
-            "brand": None,
-        }
-        rows += [
-            {**common, "place": "inbox", "event_id": each.event_id, "key": None, "version": None},
-            {
-                **common,
-                "place": "head",
-                "event_id": None,
-                "key": each.key,
-                "version": each.version,
-            },
-        ]
-    return rows
-
-
-def sample(phase: str, at: float, **more: Any) -> Sample:
-    values: dict[str, Any] = {
-        "at": at,
-        "phase": phase,
-        "lag": 0,
-        "outbox": 0,
-        "parked": 0,
-        "sessions": {"lead_svc-api": 5, "lead-relay": 1},
-        "idle_in_transaction": 0,
-        "advisory": {"kos_lead": 1},
-        "memory": {"lead 1": 100 * 1024 * 1024},
-        "sockets": {"lead": 20},
-    }
-    return Sample(**values | more)
+SUBSCRIBED = ("kos.lead", "kos.deal", "kos.contact")
+STEPS = ("stage_1_open", "stage_1_done")
 
 
 def told_records() -> list[Record]:
@@ -229,21 +98,67 @@ def told_records() -> list[Record]:
             **credit,
         ),
         record("kos.incentive", "kos.incentive.posted.v1", typed("entry", ENTRY), 1, 0, 7),
+        record(
+            "kos.staff",
+            "kos.staff.certificate_earned.v1",
+            staff,
+            2,
+            1,
+            8,
+            right="live",
+            expires_at=at,
+        ),
+        record(
+            "kos.account",
+            "kos.account.pair_checked.v1",
+            typed("acct", ACCOUNT),
+            1,
+            0,
+            9,
+            private_account_id=typed("acct", PRIVATE),
+            staff_id=staff,
+            state="passed",
+            failed_fields=[],
+        ),
+        *(
+            record(
+                "kos.contact",
+                "kos.contact.transferred.v1",
+                typed("contact", CONTACT),
+                number,
+                number - 1,
+                9 + number,
+                transfer_id=typed("transfer", TRANSFER),
+                staff_id=staff,
+                step=step,
+                dropped_reason=None,
+                at=at,
+            )
+            for number, step in enumerate(STEPS, 1)
+        ),
     ]
 
 
 def good_run() -> Evidence:
-    """A lead is captured, accepted and becomes a deal, which pays; a persona is added."""
+    """A lead is captured, accepted and becomes a deal, which pays; its customer is led on by a
+    seller who passed an exam, over a pair that passed its check; a persona is added."""
     records = told_records()
     lead, deal = typed("lead", LEAD), typed("deal", DEAL)
-    lead_audit = audit_rows(("lead.accept", lead), ("deal.win", deal))
+    transfer = typed("transfer", TRANSFER)
+    lead_audit = audit_rows(
+        ("lead.accept", lead),
+        ("deal.win", deal),
+        ("transfer.step", transfer),
+        ("transfer.step", transfer),
+    )
     account_audit = audit_rows(("persona.add", typed("persona", PERSONA)))
     of_brand = {"brand_id": BRAND}
     credit = {"post_id": None, "account_id": None, "campaign_id": None}
     tables: dict[str, dict[str, list[Row]]] = {
         "account": {
             "unit": [{**of_brand, "id": UNIT, "version": 1}],
-            "staff": [{**of_brand, "id": STAFF, "version": 1, "code": "s1"}],
+            "staff": [{**of_brand, "id": STAFF, "version": 2, "code": "s1"}],
+            "account": [{**of_brand, "id": ACCOUNT, "version": 1}],
             "persona": [{**of_brand, "id": PERSONA, "name": "canarya00001abcd"}],
             "incentive_rule": [
                 {
@@ -292,6 +207,9 @@ def good_run() -> Evidence:
             "staff_directory": [
                 {**of_brand, "staff_id": STAFF, "unit_id": UNIT, "is_departed": False}
             ],
+            "staff_right": [
+                {**of_brand, "staff_id": STAFF, "right": "live", "expires_at": AT},
+            ],
             "lead_outcome": [
                 {**of_brand, **credit, "lead_id": LEAD, "is_accepted": True, "is_voided": False}
             ],
@@ -311,6 +229,33 @@ def good_run() -> Evidence:
                 {**of_brand, "id": UNIT, "parent_id": None, "ancestor_ids": [UNIT], "code": "s"}
             ],
             "seller": [{**of_brand, "id": STAFF, "unit_id": UNIT, "open_load": 0}],
+            "seller_right": [
+                {**of_brand, "staff_id": STAFF, "right": "live", "expires_at": AT},
+            ],
+            "seller_pair": [
+                {
+                    **of_brand,
+                    "account_id": ACCOUNT,
+                    "private_account_id": PRIVATE,
+                    "staff_id": STAFF,
+                    "state": "passed",
+                    "failed_fields": [],
+                    "version": 1,
+                }
+            ],
+            "transfer": [
+                {**of_brand, "id": TRANSFER, "contact_id": CONTACT, "status": "open"},
+            ],
+            "transfer_step": [
+                {
+                    **of_brand,
+                    "transfer_id": TRANSFER,
+                    "number": number,
+                    "step": step,
+                    "dropped_reason": None,
+                }
+                for number, step in enumerate(STEPS, 1)
+            ],
             "receipt": [
                 {**of_brand, "connection_id": CONNECTION, "dedupe_key": "msg-1", "payload": b"\x01"}
             ],
@@ -331,7 +276,7 @@ def good_run() -> Evidence:
                 {
                     **of_brand,
                     "id": CONTACT,
-                    "version": 0,
+                    "version": 2,
                     "lead_count": 1,
                     "merged_into_id": None,
                 }
@@ -352,7 +297,7 @@ def good_run() -> Evidence:
             "webhook_delivery": [
                 {**of_brand, "endpoint_id": ENDPOINT, "event_id": each.event_id}
                 for each in records
-                if each.topic in ("kos.lead", "kos.deal")
+                if each.topic in SUBSCRIBED
             ],
             "audit": lead_audit,
             "audit_head": [head_of(lead_audit)],
@@ -381,14 +326,19 @@ def good_run() -> Evidence:
                 result={"id": typed("persona", PERSONA)},
                 facts={"name": "canarya00001abcd"},
             ),
+            operation(
+                "transfer_open",
+                5,
+                result={"id": transfer},
+                facts={"contact_id": typed("contact", CONTACT)},
+            ),
+            operation("transfer_step", 6, facts={"transfer_id": transfer, "step": "stage_1_done"}),
         ],
         records=records,
         tables=tables,
         journal=journal,
         sink=[
-            call(number, each)
-            for number, each in enumerate(records, 1)
-            if each.topic in ("kos.lead", "kos.deal")
+            call(number, each) for number, each in enumerate(records, 1) if each.topic in SUBSCRIBED
         ],
         logs={"lead": "all is well"},
         samples=[sample("drain", 105.0), sample("after", 110.0)],

@@ -8,18 +8,8 @@ import pytest
 
 from tests.chaos.checker import INVARIANTS, check
 from tests.chaos.checker.evidence import Evidence
-from tests.chaos.checker.story import (
-    BRAND,
-    DEAL,
-    LEAD,
-    PERSON,
-    call,
-    good_run,
-    notes,
-    operation,
-    record,
-    sample,
-)
+from tests.chaos.checker.making import BRAND, PERSON, call, notes, operation, record, sample
+from tests.chaos.checker.story import DEAL, LEAD, good_run
 from tests.chaos.checker.typeid import typed, uuid_of
 
 Spoil = Callable[[Evidence], None]
@@ -123,6 +113,40 @@ def not_paid(evidence: Evidence) -> None:
 
 def race_differs(evidence: Evidence) -> None:
     evidence.tables["account"]["standing"][0]["points"] = 400
+
+
+def pair_differs(evidence: Evidence) -> None:
+    evidence.tables["lead"]["seller_pair"][0]["state"] = "failed"
+
+
+def right_left(evidence: Evidence) -> None:
+    evidence.tables["content"]["staff_right"].clear()
+
+
+def transfer_is_gone(evidence: Evidence) -> None:
+    evidence.tables["lead"]["transfer"].clear()
+
+
+def step_skipped(evidence: Evidence) -> None:
+    evidence.tables["lead"]["transfer_step"][1]["step"] = "stage_2_open"
+
+
+def step_untold(evidence: Evidence) -> None:
+    steps = evidence.tables["lead"]["transfer_step"]
+    steps.append(steps[1] | {"number": 3, "step": "stage_2_open"})
+
+
+def led_on_twice(evidence: Evidence) -> None:
+    evidence.tables["lead"]["transfer"] *= 2
+
+
+def not_rewarded(evidence: Evidence) -> None:
+    rules = evidence.tables["account"]["incentive_rule"]
+    rules.append(rules[0] | {"trigger": "transfer_stage_1"})
+
+
+def step_without_audit(evidence: Evidence) -> None:
+    evidence.tables["lead"]["audit"][-1]["action"] = "something.else"
 
 
 def two_personas(evidence: Evidence) -> None:
@@ -261,6 +285,7 @@ def audit_cut(evidence: Evidence) -> None:
 
 CASES: list[tuple[str, Spoil]] = [
     ("I1", lead_is_gone),
+    ("I1", transfer_is_gone),
     ("I2", version_untold),
     ("I3", gap),
     ("I3", overtaken),
@@ -273,12 +298,18 @@ CASES: list[tuple[str, Spoil]] = [
     ("I4", load_left),
     ("I4", two_sellers),
     ("I4", published_twice),
+    ("I4", led_on_twice),
     ("I5", head_falls),
+    ("I5", step_skipped),
     ("I6", told_of_nothing),
     ("I7", seller_differs),
     ("I7", outcome_missing),
     ("I7", not_paid),
     ("I7", race_differs),
+    ("I7", pair_differs),
+    ("I7", right_left),
+    ("I7", step_untold),
+    ("I7", not_rewarded),
     ("I8", two_personas),
     ("I8", other_bytes),
     ("I8", key_reused),
@@ -308,6 +339,7 @@ CASES: list[tuple[str, Spoil]] = [
     ("I14", audit_missing),
     ("I14", audit_changed),
     ("I14", audit_cut),
+    ("I14", step_without_audit),
 ]
 
 
