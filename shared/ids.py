@@ -24,11 +24,13 @@ __all__ = [
     "BrandId",
     "CampaignId",
     "CertificateId",
+    "CommunityActivityId",
     "CommunityId",
     "ConnectionId",
     "ContactId",
     "CourseId",
     "CustomerBookId",
+    "CustomerGroupId",
     "CustomerId",
     "DealId",
     "DecisionId",
@@ -138,7 +140,7 @@ ApiKeyId = Annotated[UUID, *_typed_id("apikey")]
 AssetId = Annotated[UUID, *_typed_id("asset")]
 CustomerBookId = Annotated[UUID, *_typed_id("book")]
 CustomerId = Annotated[UUID, *_typed_id("cust")]
-CommunityId = Annotated[UUID, *_typed_id("community")]
+CustomerGroupId = Annotated[UUID, *_typed_id("community")]
 HandoverId = Annotated[UUID, *_typed_id("handover")]
 HandoverItemId = Annotated[UUID, *_typed_id("hitem")]
 AuthorizationId = Annotated[UUID, *_typed_id("authorization")]
@@ -154,6 +156,8 @@ OfferId = Annotated[UUID, *_typed_id("offer")]
 DecisionId = Annotated[UUID, *_typed_id("decision")]
 TouchpointId = Annotated[UUID, *_typed_id("touch")]
 TransferId = Annotated[UUID, *_typed_id("transfer")]
+CommunityId = Annotated[UUID, *_typed_id("comm")]
+CommunityActivityId = Annotated[UUID, *_typed_id("activity")]
 DealId = Annotated[UUID, *_typed_id("deal")]
 EndpointId = Annotated[UUID, *_typed_id("endpoint")]
 DeliveryId = Annotated[UUID, *_typed_id("delivery")]

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from lead_svc.access import MATRIX
 from lead_svc.intake import HookEdge, open_intake
 from lead_svc.intake import routes as intake
-from lead_svc.routes import contacts, deals, leads, offers, policy, transfers
+from lead_svc.routes import communities, contacts, deals, leads, offers, policy, transfers
 from lead_svc.settings import Settings
 from lead_svc.webhooks import routes as webhooks
 from shared.authentication import open_authenticator
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def add_routes(app: FastAPI) -> None:
-    for part in (leads, contacts, offers, deals, transfers, policy, intake, webhooks):
+    for part in (leads, contacts, offers, deals, transfers, communities, policy, intake, webhooks):
         for router in part.ROUTERS:
             app.include_router(router)
     app.include_router(operations_router(MATRIX))

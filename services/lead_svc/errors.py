@@ -121,3 +121,67 @@ class ConsentNotPlausible(Invalid):
 
 class DueOutOfRange(Invalid):
     code = "due_out_of_range"
+
+
+class CommunityNotFound(NotFound):
+    code = "community_not_found"
+
+
+class CommunityRegisteredAlready(Conflict):
+    """The brand has a community with this id on this platform, open or closed."""
+
+    code = "community_registered"
+
+
+class CommunityIsClosed(Conflict):
+    code = "community_closed"
+
+
+class ActivityNotFound(NotFound):
+    code = "activity_not_found"
+
+
+class ActivityVoidedAlready(Conflict):
+    code = "activity_voided"
+
+
+class CauseDiffers(Conflict):
+    """The cause has an activity in the community already, and this one is not the same fact."""
+
+    code = "cause_differs"
+
+
+class TimeNotPlausible(Invalid):
+    code = "time_not_plausible"
+
+
+class UnitNotKnown(Invalid):
+    code = "unit_not_known"
+
+
+class AccountNotKnown(Invalid):
+    code = "account_not_known"
+
+
+class AccountElsewhere(Invalid):
+    """The account is on another platform than the community."""
+
+    code = "account_elsewhere"
+
+
+class StaffNotKnown(Invalid):
+    code = "staff_not_known"
+
+
+class StaffNotOfCommunity(Invalid):
+    """Neither host nor deputy, nor of the community's unit or below."""
+
+    code = "staff_not_of_community"
+
+
+class StaffDeparted(Conflict):
+    code = "staff_departed"
+
+
+class HostIsDeputy(Invalid):
+    code = "host_is_deputy"

@@ -10,7 +10,7 @@ from pydantic import Field
 from shared.events.event import Event
 from shared.ids import (
     AccountId,
-    CommunityId,
+    CustomerGroupId,
     CustomerId,
     EntryId,
     HandoverId,
@@ -378,7 +378,7 @@ class CommunitiesAssigned(HandoverEvent):
     """Whose communities they were."""
     taker_id: StaffId
     taker_account_id: AccountId
-    community_ids: list[CommunityId]
+    community_ids: list[CustomerGroupId]
 
 
 class DraftsAssigned(HandoverEvent):

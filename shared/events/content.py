@@ -13,8 +13,8 @@ from shared.ids import (
     AccountId,
     AuthorizationId,
     CampaignId,
-    CommunityId,
     CustomerBookId,
+    CustomerGroupId,
     CustomerId,
     DraftId,
     HandoverId,
@@ -100,7 +100,7 @@ class ListedCustomer(BaseModel):
 class ListedCommunity(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    community_id: CommunityId
+    community_id: CustomerGroupId
     moved_at: list[datetime]
     """When the platform gave it to others before, as far as that is known."""
 
@@ -136,7 +136,7 @@ class CustomersAnswered(CustomersEvent):
 class CommunityResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    community_id: CommunityId
+    community_id: CustomerGroupId
     outcome: str
     """`moved`, `gone` or `failed`; or `cancelled`: the platform was not asked, for the handover was
     cancelled first."""

@@ -5,10 +5,13 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+from shared.events.account import Platform
 from shared.events.event import Event
 from shared.ids import (
     AccountId,
     CampaignId,
+    CommunityActivityId,
+    CommunityId,
     ConnectionId,
     ContactId,
     DealId,
@@ -65,6 +68,30 @@ class TransferDropReason(StrEnum):
     OWNER_CHANGED = "owner_changed"
     MERGED = "merged"
     """The contact is another one's, who has a transfer or an owner already."""
+
+
+class CommunityActivityKind(StrEnum):
+    """What happens in a community by the doing of its host, their deputy or other staff."""
+
+    TOPIC_POSTED = "topic_posted"
+    QUESTION_ANSWERED = "question_answered"
+    UGC_POSTED = "ugc_posted"
+    """A member posted something of their own that the person had asked for."""
+    SLOT_HELD = "slot_held"
+    """One of the fixed slots of the host's rota."""
+    EVENT_HELD = "event_held"
+    FIRST_ORDER = "first_order"
+    """A member's first one that the community brought."""
+    REPEAT_ORDER = "repeat_order"
+
+
+class CommunityRole(StrEnum):
+    """As whom somebody of the brand does something in a community."""
+
+    HOST = "host"
+    DEPUTY = "deputy"
+    STAFF = "staff"
+    """Anybody else of the community's unit or below."""
 
 
 class LeadEvent(Event):
@@ -317,3 +344,67 @@ class DealVoided(DealEvent):
 
     type: ClassVar[str] = "kos.deal.voided.v1"
     reason: str
+
+
+class CommunityEvent(Event):
+    topic: ClassVar[str] = "kos.community"
+    subject_prefix: ClassVar[str] = "comm"
+    community_id: CommunityId
+
+    @property
+    def key(self) -> UUID:
+        return self.community_id
+
+
+class CommunityRegistered(CommunityEvent):
+    """The unit has this community on the platform, and these look after it. What it is called, here
+    and there, does not travel."""
+
+    type: ClassVar[str] = "kos.community.registered.v1"
+    unit_id: UnitId
+    platform: Platform
+    account_id: AccountId | None
+    """The account that it lives on."""
+    host_staff_id: StaffId
+    deputy_staff_id: StaffId | None
+
+
+class CommunityChanged(CommunityRegistered):
+    """This is true of the community from now on, and what it is called may be new."""
+
+    type: ClassVar[str] = "kos.community.changed.v1"
+
+
+class CommunityClosed(CommunityEvent):
+    """Nothing happens in the community after `closed_at`."""
+
+    type: ClassVar[str] = "kos.community.closed.v1"
+    closed_at: datetime
+
+
+class CommunityActivityRecorded(CommunityEvent):
+    """Something happened in the community by the doing of `staff_id`, who was of `unit_id` then;
+    no member is named."""
+
+    type: ClassVar[str] = "kos.community.activity_recorded.v1"
+    activity_id: CommunityActivityId
+    kind: CommunityActivityKind
+    staff_id: StaffId
+    unit_id: UnitId
+    done_as: CommunityRole
+    recorded_by: StaffId | None
+    """Who recorded it; None: nobody of the staff, but a system or the head office."""
+    has_external_id: bool
+    """Whether its cause is known by an id of the sender's, which no other activity of the community
+    has."""
+    at: datetime
+
+
+class CommunityActivityVoided(CommunityEvent):
+    """The activity was none: what it earned is taken back."""
+
+    type: ClassVar[str] = "kos.community.activity_voided.v1"
+    activity_id: CommunityActivityId
+    kind: CommunityActivityKind
+    staff_id: StaffId
+    unit_id: UnitId

@@ -8,7 +8,14 @@ from account_svc.use_cases.race import fold_standings
 from shared.database import Sessions
 from shared.envelope import Envelope, of_headers
 from shared.events import Event
-from shared.events.lead import LeadAccepted, LeadVoided
+from shared.events.lead import (
+    CommunityActivityKind,
+    CommunityActivityRecorded,
+    CommunityActivityVoided,
+    CommunityRole,
+    LeadAccepted,
+    LeadVoided,
+)
 from shared.ids import uuid7
 from shared.inbox import Inbox
 from shared.outbox import row as outbox_row
@@ -79,6 +86,28 @@ def deal(
         "amount_minor": amount_minor,
         "currency": "CNY",
     }
+
+
+def activity_of(
+    seller: Json, *, community_id: UUID | None = None, **overrides: Any
+) -> CommunityActivityRecorded:
+    facts: dict[str, Any] = {
+        "community_id": community_id or uuid7(),
+        "activity_id": uuid7(),
+        "kind": CommunityActivityKind.QUESTION_ANSWERED,
+        "staff_id": uuid_of(seller["id"]),
+        "unit_id": uuid_of(seller["unit_id"]),
+        "done_as": CommunityRole.HOST,
+        "recorded_by": None,
+        "has_external_id": False,
+        "at": AT,
+    }
+    return CommunityActivityRecorded(**facts | overrides)
+
+
+def activity_voided(activity: CommunityActivityRecorded) -> CommunityActivityVoided:
+    names = ("community_id", "activity_id", "kind", "staff_id", "unit_id")
+    return CommunityActivityVoided(**{name: getattr(activity, name) for name in names})
 
 
 def envelope(brand_id: UUID, event: Event, version: int = 1) -> Envelope:

@@ -15,6 +15,8 @@ from shared.inbox import Inbox
 from tests.account_svc.earning import (
     AT,
     accepted,
+    activity_of,
+    activity_voided,
     deal,
     deliver,
     lead_voided,
@@ -35,8 +37,10 @@ async def test_a11_a_ledger_that_is_made_again_is_the_same_to_the_byte(
 ) -> None:
     await make_rule(api, amount=0, formula="score + 1", monthly_budget=100)
     await make_rule(api, trigger="deal_won", rate_bp=50)
+    await make_rule(api, trigger="community_activity", amount=7)
     lead_ids = [uuid7() for _ in range(4)]
     won = deal(seller, uuid7())
+    done, undone = activity_of(seller), activity_of(seller)
     sent = await deliver(
         api,
         inbox,
@@ -44,6 +48,9 @@ async def test_a11_a_ledger_that_is_made_again_is_the_same_to_the_byte(
         DealWon(**won, closed_at=AT),
         lead_voided(lead_ids[2]),
         DealVoided(**won, reason="refunded"),
+        done,
+        undone,
+        activity_voided(undone),
     )
     for cause in lead_ids[:2]:
         entry_id = await _entry_of(api, cause)
@@ -65,7 +72,7 @@ async def test_a11_a_ledger_that_is_made_again_is_the_same_to_the_byte(
     await again.take(sorted(sent, key=lambda one: (one.key[::-1], one.version)))
 
     assert await _bytes(owner, api) == before
-    assert len(before) == 11
+    assert len(before) == 14
     await engine.dispose()
 
 

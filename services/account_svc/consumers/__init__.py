@@ -23,6 +23,8 @@ from shared.events.content import (
 )
 from shared.events.lead import (
     LARGEST_DEAL,
+    CommunityActivityRecorded,
+    CommunityActivityVoided,
     ContactTransferred,
     DealVoided,
     DealWon,
@@ -37,6 +39,7 @@ TOPICS = (
     "kos.lead",
     "kos.deal",
     "kos.contact",
+    "kos.community",
     "kos.post",
     "kos.draft",
     "kos.authorization",
@@ -191,6 +194,52 @@ async def on_contact_transferred(
     )
 
 
+async def on_activity_recorded(
+    session: AsyncSession, received: Received[CommunityActivityRecorded]
+) -> None:
+    event = received.event
+    cause = typed("activity", event.activity_id)
+    is_self_recorded = event.recorded_by == event.staff_id
+    await goals.count(
+        session,
+        received.brand_id,
+        Trigger.COMMUNITY_ACTIVITY,
+        cause,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        achieved_at=event.at,
+    )
+    await incentives.reward(
+        session,
+        received.brand_id,
+        Trigger.COMMUNITY_ACTIVITY,
+        cause,
+        staff_id=event.staff_id,
+        unit_id=event.unit_id,
+        earned_at=event.at,
+        facts={
+            "kind": event.kind.value,
+            "done_as": event.done_as.value,
+            "self_recorded": int(is_self_recorded),
+            "has_external_id": int(event.has_external_id),
+        },
+        # Not as a lead that its seller typed in: hosts note their own work. Bursts are looked for.
+        origin=Origin(),
+    )
+
+
+async def on_activity_voided(
+    session: AsyncSession, received: Received[CommunityActivityVoided]
+) -> None:
+    await incentives.take_back(
+        session,
+        received.brand_id,
+        Trigger.COMMUNITY_ACTIVITY,
+        typed("activity", received.event.activity_id),
+        voided_at=received.occurred_at,
+    )
+
+
 async def on_post_published(session: AsyncSession, received: Received[PostPublished]) -> None:
     event = received.event
     await goals.count(
@@ -328,6 +377,8 @@ HANDLERS: dict[type[Event], Handler] = {
     DealWon: on_deal_won,
     DealVoided: on_deal_voided,
     ContactTransferred: on_contact_transferred,
+    CommunityActivityRecorded: on_activity_recorded,
+    CommunityActivityVoided: on_activity_voided,
     PostPublished: on_post_published,
     PostFailed: on_post_failed,
     PostMeasured: on_post_measured,

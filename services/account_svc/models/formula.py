@@ -15,7 +15,7 @@ from typing import Any
 from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
 
 from account_svc.models.incentive import LARGEST_REWARD, Trigger
-from shared.events.lead import LeadInMeans
+from shared.events.lead import CommunityActivityKind, CommunityRole, LeadInMeans
 
 LONGEST = 500
 """Characters of a formula."""
@@ -106,12 +106,19 @@ VARIABLES: dict[Trigger, dict[str, tuple[int | str, ...]]] = {
     },
     Trigger.TRANSFER_STAGE_1: _TRANSFER,
     Trigger.TRANSFER_STAGE_2: _TRANSFER,
+    Trigger.COMMUNITY_ACTIVITY: {
+        "kind": tuple(each.value for each in CommunityActivityKind),
+        "done_as": tuple(each.value for each in CommunityRole),
+        "self_recorded": (0, 1),
+        "has_external_id": (0, 1),
+    },
 }
 """What a trigger's formula may name, with values that it is tried with before it is taken.
 
 `amount` is in minor units of `currency`, `hours` are those since the post was published; a fact
 that the event does not tell is 0 or "". `attempt` counts the contact's transfers, this one
-included.
+included. An activity is `self_recorded` by who is paid for it; with an external id its sender
+knows it by its cause.
 """
 
 

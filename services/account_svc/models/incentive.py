@@ -32,6 +32,8 @@ class Trigger(StrEnum):
     """A contact came from a public account to the seller's private one."""
     TRANSFER_STAGE_2 = "transfer_stage_2"
     """A contact came from there to what is the brand's own."""
+    COMMUNITY_ACTIVITY = "community_activity"
+    """Somebody did something in a community of customers."""
 
 
 class IncentiveRule(OfBrand, Base):
@@ -102,7 +104,7 @@ class LedgerEntry(OfBrand, Aggregate, Base):
     rule_version: Mapped[int]
     trigger: Mapped[Trigger]
     cause: Mapped[str]
-    """Typed id of the lead, deal, post or transfer."""
+    """Typed id of the lead, deal, post or activity; of a stage the contact's and the seller's."""
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str]
     earned_at: Mapped[datetime]

@@ -16,6 +16,12 @@ from gateway.schema.accounts import (
 )
 from gateway.schema.advocates import ADVOCATES, AdvocatesMutation, AdvocatesQuery
 from gateway.schema.brand import API_KEYS, BRANDS, IMPORTS, BrandMutation, BrandQuery
+from gateway.schema.communities import (
+    ACTIVITIES,
+    COMMUNITIES,
+    CommunitiesMutation,
+    CommunitiesQuery,
+)
 from gateway.schema.connections import CONNECTIONS, RECEIPTS, ConnectionsMutation, ConnectionsQuery
 from gateway.schema.contacts import CONTACTS, ContactsMutation, ContactsQuery
 from gateway.schema.content import (
@@ -79,6 +85,8 @@ KINDS: dict[str, Kind[Any]] = {
         OFFERS,
         DEALS,
         TRANSFERS,
+        COMMUNITIES,
+        ACTIVITIES,
         CONNECTIONS,
         ENDPOINTS,
         COURSES,
@@ -118,6 +126,7 @@ class Query(
     ContactsQuery,
     DealsQuery,
     TransfersQuery,
+    CommunitiesQuery,
     ConversionsQuery,
     TrainingQuery,
     TalentQuery,
@@ -158,6 +167,7 @@ class Mutation(
     ContactsMutation,
     DealsMutation,
     TransfersMutation,
+    CommunitiesMutation,
     TrainingMutation,
     TalentMutation,
     IncentivesMutation,

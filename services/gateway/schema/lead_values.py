@@ -90,6 +90,36 @@ class LeadInMeans(StrEnum):
 
 
 @strawberry.enum
+class CommunityStatus(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@strawberry.enum(description="What somebody of the brand does in a community.")
+class CommunityActivityKind(StrEnum):
+    TOPIC_POSTED = "topic_posted"
+    QUESTION_ANSWERED = "question_answered"
+    UGC_POSTED = "ugc_posted"
+    SLOT_HELD = "slot_held"
+    EVENT_HELD = "event_held"
+    FIRST_ORDER = "first_order"
+    REPEAT_ORDER = "repeat_order"
+
+
+@strawberry.enum
+class CommunityActivityStatus(StrEnum):
+    RECORDED = "recorded"
+    VOIDED = "voided"
+
+
+@strawberry.enum(description="As whom somebody of the brand does something in a community.")
+class CommunityRole(StrEnum):
+    HOST = "host"
+    DEPUTY = "deputy"
+    STAFF = "staff"
+
+
+@strawberry.enum
 class ReceiptStatus(StrEnum):
     ACCEPTED = "accepted"
     QUARANTINED = "quarantined"

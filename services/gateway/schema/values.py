@@ -76,6 +76,7 @@ class IncentiveTrigger(StrEnum):
     POST_QUALITY = "post_quality"
     TRANSFER_STAGE_1 = "transfer_stage_1"
     TRANSFER_STAGE_2 = "transfer_stage_2"
+    COMMUNITY_ACTIVITY = "community_activity"
 
 
 @strawberry.enum

@@ -1,6 +1,12 @@
 """The tables of lead_svc, and the rules that need one row only."""
 
 from lead_svc.models.base import Base
+from lead_svc.models.community import (
+    ActivityStatus,
+    Community,
+    CommunityActivity,
+    CommunityStatus,
+)
 from lead_svc.models.contact import Contact, ContactIdentity, ContactMerge, StageChange, Touchpoint
 from lead_svc.models.deal import Deal, DealStatus
 from lead_svc.models.directory import (
@@ -30,8 +36,12 @@ from lead_svc.models.webhook import (
 )
 
 __all__ = [
+    "ActivityStatus",
     "Base",
     "CampaignEntry",
+    "Community",
+    "CommunityActivity",
+    "CommunityStatus",
     "Connection",
     "ConnectionStatus",
     "Contact",

@@ -32,6 +32,12 @@ TRANSFER_STEPS = """select t.transfer_id, t.number, t.step, t.dropped_reason, t.
     t.taken_by, t.taken_at, t.due_at, t.channel, t.consent_purpose, t.consent_notice_version,
     t.consent_at
     from transfer_step t"""
+COMMUNITIES = """select t.id, t.unit_id, t.name, t.platform, t.platform_group_id, t.account_id,
+    t.host_staff_id, t.deputy_staff_id, t.status, t.registered_at, t.closed_at
+    from community t"""
+ACTIVITIES = """select t.id, t.community_id, t.kind, t.staff_id, t.unit_id, t.done_as,
+    t.external_id, t.at, t.recorded_by_staff_id, t.recorded_at, t.status, t.void_reason
+    from community_activity t"""
 DECISIONS = """select
     t.id, t.lead_id, t.offer_id, t.policy_version, t.decided_at, t.outcome, t.staff_id,
     t.inputs, t.candidates, t.uncounted, t.tie_break, t.explanation
@@ -72,6 +78,23 @@ class Where(Conditions):
             self.add("t.staff_id = ?", extent.staff_id)
         elif extent.unit_ids is not None:
             self.add(f"t.unit_id in {_BELOW}", list(extent.unit_ids))
+
+    def communities_within(self, extent: Extent) -> None:
+        """A seller sees those that they host or are the deputy of."""
+        if extent.staff_id is not None:
+            self.add("(t.host_staff_id = ? or t.deputy_staff_id = ?)", *[extent.staff_id] * 2)
+        elif extent.unit_ids is not None:
+            self.add(f"t.unit_id in {_BELOW}", list(extent.unit_ids))
+
+    def activities_within(self, extent: Extent) -> None:
+        """Those of the communities that the extent covers, and a seller's own."""
+        community = """exists (select from community c where c.brand_id = $1
+            and c.id = t.community_id and {test})"""
+        if extent.staff_id is not None:
+            theirs = community.format(test="(c.host_staff_id = ? or c.deputy_staff_id = ?)")
+            self.add(f"(t.staff_id = ? or {theirs})", *[extent.staff_id] * 3)
+        elif extent.unit_ids is not None:
+            self.add(community.format(test=f"c.unit_id in {_BELOW}"), list(extent.unit_ids))
 
     def contacts_within(self, extent: Extent) -> None:
         """Contacts have no unit: they are seen by who owns them or has one of their leads."""
