@@ -77,7 +77,7 @@ class CommunityActivityKind(StrEnum):
     QUESTION_ANSWERED = "question_answered"
     UGC_POSTED = "ugc_posted"
     """A member posted something of their own that the person had asked for."""
-    SLOT_HELD = "slot_held"
+    FIXED_SLOT_HELD = "fixed_slot_held"
     """One of the fixed slots of the host's rota."""
     EVENT_HELD = "event_held"
     FIRST_ORDER = "first_order"

@@ -31,6 +31,8 @@ PATHS = {
     "offer": ("lead", "offers"),
     "deal": ("lead", "deals"),
     "transfer": ("lead", "transfers"),
+    "comm": ("lead", "communities"),
+    "activity": ("lead", "community-activities"),
 }
 
 
@@ -304,6 +306,31 @@ ROWS: dict[str, Row] = {
         "dropped_reason": None,
         "note": None,
         "steps": [],
+    },
+    "comm": {
+        "unit_id": None,
+        "name": "宝妈群",
+        "platform": "wecom",
+        "platform_group_id": "wrOgQhDgAA",
+        "account_id": None,
+        "host_staff_id": None,
+        "deputy_staff_id": None,
+        "status": "open",
+        "registered_at": AT,
+        "closed_at": None,
+    },
+    "activity": {
+        "community_id": None,
+        "kind": "topic_posted",
+        "staff_id": None,
+        "unit_id": None,
+        "done_as": "host",
+        "external_id": None,
+        "at": AT,
+        "recorded_by_staff_id": None,
+        "recorded_at": AT,
+        "status": "recorded",
+        "void_reason": None,
     },
     "deal": {
         "lead_id": None,

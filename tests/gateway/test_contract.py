@@ -61,6 +61,8 @@ VERB_PREFIX = {
     "Contact": "contact",
     "Deal": "deal",
     "Transfer": "transfer",
+    "Community": "comm",
+    "CommunityActivity": "activity",
     "PlatformConnection": "conn",
     "Receipt": "rcpt",
     "WebhookEndpoint": "endpoint",
@@ -74,6 +76,8 @@ ID_FIELDS = {
     "unitIds": "unit",
     "staffId": "staff",
     "takerIds": "staff",
+    "hostStaffId": "staff",
+    "deputyStaffId": "staff",
     "handoverId": "handover",
     "personaId": "persona",
     "accountId": "acct",
@@ -86,6 +90,7 @@ ID_FIELDS = {
     "courseIds": "course",
     "postId": "post",
     "contactId": "contact",
+    "communityId": "comm",
     "endpointId": "endpoint",
 }
 JSONS: dict[str, dict[str, Any]] = {

@@ -46,6 +46,8 @@ KINDS: dict[str, tuple[Service, str]] = {
     "touch": ("lead", "touchpoint"),
     "deal": ("lead", "deal"),
     "transfer": ("lead", "transfer"),
+    "comm": ("lead", "community"),
+    "activity": ("lead", "community_activity"),
     "endpoint": ("lead", "webhook_endpoint"),
     "delivery": ("lead", "webhook_delivery"),
 }

@@ -41,6 +41,8 @@ PREFIXES = {
     "Offer": "offer",
     "Deal": "deal",
     "Transfer": "transfer",
+    "Community": "comm",
+    "CommunityActivity": "activity",
     "WebhookEndpoint": "endpoint",
     "WebhookDelivery": "delivery",
     "Handover": "handover",
@@ -55,6 +57,8 @@ BY_NAME = {
     "parentId": "unit",
     "staffId": "staff",
     "takerIds": "staff",
+    "hostStaffId": "staff",
+    "deputyStaffId": "staff",
     "handoverId": "handover",
     "accountId": "acct",
     "personaId": "persona",
@@ -67,6 +71,7 @@ BY_NAME = {
     "postId": "post",
     "leadId": "lead",
     "contactId": "contact",
+    "communityId": "comm",
     "endpointId": "endpoint",
     "entryId": "entry",
 }
@@ -200,6 +205,22 @@ GIVEN: dict[str, Any] = {
         contactId=brand.free["east"], accountId=brand.east.accounts[0], consent=CONSENT
     ),
     "openSecondStage": lambda _: _input(consent=CONSENT),
+    "registerCommunity": lambda brand: _input(
+        unitId=brand.east.unit,
+        platform="XIAOHONGSHU",
+        platformGroupId=f"{brand.canary}-new",
+        hostStaffId=brand.east.staff,
+        deputyStaffId=brand.east.mate,
+        accountId=brand.east.accounts[0],
+    ),
+    "changeCommunity": lambda brand: _input(
+        hostStaffId=brand.east.staff,
+        deputyStaffId=brand.east.mate,
+        accountId=brand.east.accounts[0],
+    ),
+    "recordCommunityActivity": lambda brand: _input(
+        staffId=brand.east.staff, at=now().isoformat(), externalId=f"{brand.canary}-new"
+    ),
     "moveContactStage": lambda _: _input(stage="CARE"),
     "holdingPolicy": lambda _: {"platform": "XIAOHONGSHU", "fact": "POSTS_PER_DAY"},
     "setPlatformPolicy": lambda _: _input(platform="DOUYIN", fact="POSTS_PER_DAY", number=5),

@@ -28,6 +28,15 @@ def _goals_of(owner: str, brand: Brand) -> Json:
     return {"period": period_of(now()), "goals": [aimed]}
 
 
+def _care(brand: Brand) -> Json:
+    """Of a community: who looks after it, and where it lives."""
+    return {
+        "host_staff_id": brand.east.staff,
+        "deputy_staff_id": brand.east.mate,
+        "account_id": brand.east.accounts[0],
+    }
+
+
 SPECIAL: dict[str, Any] = {
     # moving the west store to the region of the east one
     "account POST /units/{unit_id}/move": {
@@ -184,6 +193,22 @@ SPECIAL: dict[str, Any] = {
     },
     "lead POST /transfers/{transfer_id}/open-second-stage": {
         "body": lambda _: {"consent": CONSENT}
+    },
+    "lead POST /communities": {
+        "body": lambda brand: {
+            **_care(brand),
+            "unit_id": brand.east.unit,
+            "platform": "xiaohongshu",
+            "platform_group_id": f"{brand.canary}-new",
+        }
+    },
+    "lead POST /communities/{community_id}/change": {"body": _care},
+    "lead POST /community-activities": {
+        "body": lambda brand: {
+            "staff_id": brand.east.staff,
+            "at": now().isoformat(),
+            "external_id": f"{brand.canary}-new",
+        }
     },
     "lead POST /contacts/find": {"body": lambda brand: {"phone": brand.east.lead_phone}},
     "lead PUT /routing-policy": {

@@ -14,6 +14,7 @@ import asyncpg
 from deploy.local.databases import SERVICES, Service
 from shared.ids import typed, uuid7
 from tests.isolation.brand import KINDS, Brand, Store, uuid_of
+from tests.isolation.communities import host_communities
 from tests.isolation.judging import judge
 from tests.isolation.leads import Leads
 from tests.isolation.people import People
@@ -36,6 +37,7 @@ async def plant(world: World, seed: str) -> Brand:
     await planter.sell()
     await judge(planter)
     await move_contacts(planter)
+    await host_communities(planter)
     await planter.park()
     return await planter.finish()
 
@@ -98,6 +100,8 @@ class Planter(People, Posts, Leads):
             ("lead", "offer", "offer", "unit_id = $1"),
             ("lead", "deal", "deal", "unit_id = $1"),
             ("lead", "transfer", "transfer", "unit_id = $1"),
+            ("lead", "comm", "community", "unit_id = $1"),
+            ("lead", "activity", "community_activity", "unit_id = $1"),
             ("lead", "contact", "lead", "unit_id = $1"),
         )
         for service, prefix, table, condition in places:

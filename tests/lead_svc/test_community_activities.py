@@ -164,7 +164,7 @@ async def test_l13_without_a_cause_each_telling_is_an_activity_and_a_key_keeps_i
     await record(brand, community)
     await record(brand, community)
     first, again = [await record(brand, community, by=keyed) for _ in range(2)]
-    other = await try_to_record(brand, community, by=keyed, kind="slot_held")
+    other = await try_to_record(brand, community, by=keyed, kind="fixed_slot_held")
 
     assert first == again
     assert other.status_code == 422

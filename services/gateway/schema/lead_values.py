@@ -100,7 +100,7 @@ class CommunityActivityKind(StrEnum):
     TOPIC_POSTED = "topic_posted"
     QUESTION_ANSWERED = "question_answered"
     UGC_POSTED = "ugc_posted"
-    SLOT_HELD = "slot_held"
+    FIXED_SLOT_HELD = "fixed_slot_held"
     EVENT_HELD = "event_held"
     FIRST_ORDER = "first_order"
     REPEAT_ORDER = "repeat_order"

@@ -18,6 +18,7 @@ CONSUMERS = {
         "kos.lead",
         "kos.deal",
         "kos.contact",
+        "kos.community",
         "kos.post",
         "kos.draft",
         "kos.authorization",
