@@ -1,11 +1,14 @@
 """The life of an account through the gateway: steps with who, when and why; the platform's word."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import time_machine
 
+from account_svc.models.platform_status import Span, ends_at
+from account_svc.use_cases.health import review_accounts
 from shared.access import Role
 from shared.clock import now
+from shared.database import Sessions
 from shared.events.account import (
     AccountChanged,
     AccountStatus,
@@ -93,6 +96,61 @@ async def test_a2_what_the_platform_says_ends_at_its_date_and_the_latest_note_ho
         valid_from=begins,
         valid_to=ends,
     )
+
+
+async def test_a2_a_renewal_that_is_noted_early_leaves_until_then_what_holds(
+    api: Api, worker_sessions: Sessions
+) -> None:
+    account = await make_account(api, platform="douyin", handle="tea")
+    path = f"/accounts/{account['id']}/note-platform-status"
+    at = now()
+    ends, renewed_to = at + timedelta(days=5), at + timedelta(days=370)
+    body = {"platform_status": "douyin_staff_certification", "reference": "职人-0071"}
+
+    async def states() -> list[str]:
+        read = await api.post("/accounts/platform-statuses/by-accounts", {"ids": [account["id"]]})
+        return [each["state"] for each in read["items"][0]["statuses"]]
+
+    async def causes() -> list[str]:
+        while await review_accounts(worker_sessions):
+            pass
+        read = await api.post("/accounts/health/by-accounts", {"ids": [account["id"]]})
+        return [each["cause"] for each in read["items"][0]["reasons"]]
+
+    await api.post(path, {**body, "valid_to": ends.isoformat()})
+    before = await causes()
+    await api.post(
+        path, {**body, "valid_from": ends.isoformat(), "valid_to": renewed_to.isoformat()}
+    )
+
+    assert (before, await causes()) == (["status_ends_soon"], [])
+    assert await states() == ["not_yet", "held"]
+    with time_machine.travel(ends):
+        assert await states() == ["held", "superseded"]
+        assert "status_expired" not in await causes()
+    with time_machine.travel(renewed_to):
+        assert await states() == ["expired", "superseded"]
+        assert "status_expired" in await causes()
+
+
+def test_a2_a_status_ends_with_its_last_renewal_that_leaves_no_gap() -> None:
+    def day(number: int) -> datetime:
+        return datetime(2026, 12, number, tzinfo=UTC)
+
+    first = Span(is_held=True, valid_from=day(1), valid_to=day(10))
+    after_a_gap = Span(is_held=True, valid_from=day(12), valid_to=day(20))
+    at_once = Span(is_held=True, valid_from=day(10), valid_to=day(15))
+    taken_back = Span(is_held=False, valid_from=day(5), valid_to=None)
+
+    assert ends_at([], day(2)) is None
+    assert ends_at([first], day(2)) == day(10)
+    assert ends_at([first], day(11)) == day(10)
+    assert ends_at([after_a_gap, first], day(2)) == day(10)
+    assert ends_at([after_a_gap, first], day(13)) == day(20)
+    assert ends_at([at_once, after_a_gap, first], day(2)) == day(20)
+    assert ends_at([taken_back, first], day(2)) == day(10)
+    assert ends_at([taken_back, first], day(6)) is None
+    assert ends_at([after_a_gap], day(2)) is None
 
 
 async def test_a2_a_status_of_another_platform_and_an_end_before_the_beginning_are_refused(

@@ -55,9 +55,10 @@ snapshots = st.builds(
     | st.builds(Token, ended_reason=st.none() | st.just("refused"), ends_at=st.none() | instants),
     last_post_at=st.none() | instants,
     leads_waiting=st.lists(instants, max_size=4).map(tuple),
-    words=st.lists(st.builds(PlatformWord, st.just("bound"), st.none() | instants), max_size=2).map(
-        tuple
-    ),
+    words=st.lists(
+        st.builds(PlatformWord, st.just("bound"), st.none() | instants, st.none() | instants),
+        max_size=2,
+    ).map(tuple),
     drafts_held=st.lists(instants, max_size=6).map(tuple),
     posts_refused=st.lists(instants, max_size=4).map(tuple),
     set_back=st.lists(instants, max_size=2).map(tuple),

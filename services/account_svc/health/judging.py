@@ -30,10 +30,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class PlatformWord:
-    """The latest note about a platform status that the account is to have."""
+    """A platform status that the account is to have."""
 
     platform_status: str
     valid_to: datetime | None
+    next_at: datetime | None = None
+    """When a note begins that says something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class _Case:
 
 
 def judge(snapshot: Snapshot, rules: HealthRules, at: datetime) -> Health:
-    turns = rules.turns()
+    turns = rules.turns() | {word.next_at for word in snapshot.words if word.next_at is not None}
     heaviest: dict[Cause, Reason] = {}
     for rule in rules.holding(at):
         for reason in _FINDERS[rule.cause](_Case(snapshot, rule, at, turns)):

@@ -1,5 +1,7 @@
 """What the platforms themselves say that an account is: certified, bound, and until when."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -30,7 +32,8 @@ class StatusState(StrEnum):
 
 
 class PlatformStatusNote(OfBrand, Base):
-    """What somebody saw on the platform, and when. Append-only: the latest note holds."""
+    """What somebody saw on the platform, and when. Append-only: of the notes that have begun the
+    latest holds; one that is to begin leaves until then what holds."""
 
     __tablename__ = "platform_status_note"
     __table_args__ = (
@@ -75,11 +78,37 @@ class PlatformStatusFacts(Facts):
 def state_at(
     at: datetime, *, is_held: bool, valid_from: datetime, valid_to: datetime | None
 ) -> StatusState:
-    """What the latest note about a status says at an instant: dates pass, nothing has to run."""
-    if not is_held:
-        return StatusState.WITHDRAWN
+    """What a note that no later one has superseded says at an instant: dates pass, nothing has to
+    run."""
     if at < valid_from:
         return StatusState.NOT_YET
+    if not is_held:
+        return StatusState.WITHDRAWN
     if valid_to is not None and valid_to <= at:
         return StatusState.EXPIRED
     return StatusState.HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What one note says, the later notes left aside."""
+
+    is_held: bool
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+def ends_at(notes: Sequence[Span], at: datetime) -> datetime | None:
+    """When a status that has begun ends, or has ended, by the notes about it, the latest first: a
+    renewal that is noted already and leaves no gap counts. None where no end is known, and where
+    there is nothing to end: no note has begun, or the platform has taken the status back."""
+    begun = next((note for note in notes if note.valid_from <= at), None)
+    if begun is None or not begun.is_held:
+        return None
+    end = begun.valid_to
+    later = notes[: notes.index(begun)]
+    for note in sorted(later, key=lambda each: each.valid_from):
+        if end is None or not note.is_held or note.valid_from > end:
+            break
+        end = note.valid_to
+    return end

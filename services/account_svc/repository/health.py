@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from account_svc.health import PlatformWord, Snapshot, Standing, Token
 from account_svc.models import Account, AccountHealth, AuthorizationState, FactKind, HealthFact
+from account_svc.models.platform_status import Span, ends_at
 from account_svc.repository.accounts import visible_accounts
 from shared.access import Extent
 from shared.events.account import AccountStatus, Platform
@@ -134,8 +135,7 @@ _OF_ACCOUNTS = {
             where brand_id = :brand and account_id = any(:accounts)""",
         "waiting": """select account_id, came_at as at from waiting_lead
             where brand_id = :brand and account_id = any(:accounts)""",
-        "words": """select distinct on (account_id, platform_status)
-                account_id, platform_status, is_held, valid_to
+        "words": """select account_id, platform_status, is_held, valid_from, valid_to
             from platform_status_note where brand_id = :brand and account_id = any(:accounts)
             order by account_id, platform_status, id desc""",
         "marks": """select account_id, kind, at from account_mark
@@ -276,11 +276,7 @@ async def read_snapshots(
             last_post_at=posts.get(account.id),
             last_reply_at=replies.get(account.id),
             leads_waiting=tuple(row.at for row in waiting[account.id]),
-            words=tuple(
-                PlatformWord(row.platform_status, row.valid_to)
-                for row in words[account.id]
-                if row.is_held
-            ),
+            words=_words(words[account.id], at),
             drafts_held=_instants(marks[account.id], FactKind.DRAFT_HELD),
             posts_refused=_instants(marks[account.id], FactKind.POST_REFUSED),
             set_back=tuple(
@@ -291,6 +287,20 @@ async def read_snapshots(
         )
         for account in accounts
     }
+
+
+def _words(notes: Iterable[Any], at: datetime) -> tuple[PlatformWord, ...]:
+    by_status: dict[str, list[Span]] = defaultdict(list)
+    for row in notes:
+        by_status[row.platform_status].append(Span(row.is_held, row.valid_from, row.valid_to))
+    return tuple(
+        PlatformWord(
+            status,
+            ends_at(spans, at),
+            min((span.valid_from for span in spans if span.valid_from > at), default=None),
+        )
+        for status, spans in by_status.items()
+    )
 
 
 def _token(row: Any) -> Token:

@@ -97,7 +97,7 @@ class PlatformStatusOut(BaseModel):
 
 
 class AccountStatusesOut(BaseModel):
-    """Every note, the latest first; the first about a status is the one that holds."""
+    """Every note, the latest first; the first about a status that has begun holds."""
 
     account_id: AccountId
     statuses: list[PlatformStatusOut]
@@ -148,7 +148,8 @@ def statuses_json(
     for note in notes:
         state = StatusState.SUPERSEDED
         if note["platform_status"] not in told:
-            told.add(note["platform_status"])
+            if note["valid_from"] <= at:
+                told.add(note["platform_status"])
             state = state_at(
                 at,
                 is_held=note["is_held"],

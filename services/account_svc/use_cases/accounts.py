@@ -215,7 +215,7 @@ async def pair(
 async def note_platform_status(
     session: AsyncSession, principal: Principal, account_id: UUID, facts: PlatformStatusFacts
 ) -> Account:
-    """Add what was seen on the platform; the latest note about a status is the one that holds."""
+    """Add what was seen on the platform; of the notes that have begun the latest holds."""
     account = await _get(session, principal, account_id)
     if GIVEN_BY[facts.platform_status] is not account.platform:
         raise StatusOfAnotherPlatform(
