@@ -32,6 +32,19 @@ ENUM_VALUES = [
     *("public", "running", "video", "pass", "nonsense"),
 ]
 
+# Strategies are made once: each row draws dozens of values, and there is a row of every kind.
+_PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    str: st.sampled_from(ENUM_VALUES),
+    int: st.sampled_from([0, 7, -1, 2**31 - 1, 2**31, -(2**31), 2**40]),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    bool: st.booleans(),
+    Any: st.sampled_from([{"a": [1, None]}, {}]),
+}
+_IS_NULL = st.integers(0, 3)
+_RELATED = {prefix: st.sampled_from([None, *ids]) for prefix, ids in POOL.items()}
+_HOW_MANY = st.integers(0, 2)
+_IS_ABSENT = st.integers(0, 7)
+
 
 def prefixes_of(kind: type[Any]) -> dict[str, str]:
     """The attributes of a type that hold ids of related rows, with the prefix of those ids."""
@@ -44,19 +57,12 @@ def wire(draw: st.DrawFn, hint: Any) -> Any:
     """A value that decodes as this type; it need not be one that the schema can show."""
     if get_origin(hint) in (Union, types.UnionType):
         parts = [part for part in get_args(hint) if part is not type(None)]
-        return None if draw(st.integers(0, 3)) == 0 else wire(draw, parts[0])
+        return None if draw(_IS_NULL) == 0 else wire(draw, parts[0])
     if get_origin(hint) is list:
-        return [wire(draw, get_args(hint)[0]) for _ in range(draw(st.integers(0, 2)))]
+        return [wire(draw, get_args(hint)[0]) for _ in range(draw(_HOW_MANY))]
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return {field.name: wire(draw, field.type) for field in msgspec.structs.fields(hint)}
-    plain: dict[Any, st.SearchStrategy[Any]] = {
-        str: st.sampled_from(ENUM_VALUES),
-        int: st.sampled_from([0, 7, -1, 2**31 - 1, 2**31, -(2**31), 2**40]),
-        float: st.floats(allow_nan=False, allow_infinity=False),
-        bool: st.booleans(),
-        Any: st.sampled_from([{"a": [1, None]}, {}]),
-    }
-    return draw(plain[hint])
+    return draw(_PLAIN[hint])
 
 
 @st.composite
@@ -67,13 +73,13 @@ def known_rows(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
         row = row_of(kind.type)
         known[prefix] = {}
         for row_id in POOL[prefix]:
-            if draw(st.integers(0, 7)) == 0:
+            if draw(_IS_ABSENT) == 0:
                 absent = draw(st.sampled_from([None, Refused(403, "not_allowed", "no")]))
                 known[prefix][row_id] = absent
                 continue
             value = {field.name: wire(draw, field.type) for field in msgspec.structs.fields(row)}
             for key, target in prefixes_of(kind.type).items():
-                value[key] = draw(st.sampled_from([None, *POOL[target]]))
+                value[key] = draw(_RELATED[target])
             known[prefix][row_id] = msgspec.convert({**value, "id": row_id}, row)
     return known
 
