@@ -16,7 +16,7 @@ from shared.health import Check, health_routes
 from shared.ids import uuid7
 from shared.logs import log_request
 from shared.tracing import request_id, span
-from shared.web.bodies import unfit_parameter
+from shared.web.bodies import NUL_REFUSED, unfit_parameter
 from shared.web.problems import PROBLEM_RESPONSES, install, render, render_bug
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
@@ -86,7 +86,7 @@ class RequestEdge:
                 if unfit is None:
                     await self.app(scope, receive, send_with_id)
                 else:
-                    refusal = Invalid("a text must not contain U+0000", field=f"/{unfit}")
+                    refusal = Invalid(NUL_REFUSED, field=f"/{unfit}")
                     await render(refusal)(scope, receive, send_with_id)
         except Exception as error:
             if is_answered:
