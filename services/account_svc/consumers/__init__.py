@@ -207,7 +207,7 @@ async def on_activity_recorded(
         cause,
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        achieved_at=event.at,
+        achieved_at=_when(received, event.at),
     )
     await incentives.reward(
         session,
@@ -216,7 +216,7 @@ async def on_activity_recorded(
         cause,
         staff_id=event.staff_id,
         unit_id=event.unit_id,
-        earned_at=event.at,
+        earned_at=_when(received, event.at),
         facts={
             "kind": event.kind.value,
             "done_as": event.done_as.value,
