@@ -27,6 +27,7 @@ from shared.events.account import (
     CertificateEarned,
     CertificateExpired,
     HandoverCancelled,
+    HandoverFinished,
     HandoverStarted,
     HandoverTakersChanged,
     StaffAbsent,
@@ -148,6 +149,10 @@ async def on_handover_cancelled(
     await handovers.cancel(session, received.brand_id, received.event)
 
 
+async def on_handover_finished(session: AsyncSession, received: Received[HandoverFinished]) -> None:
+    await handovers.end(session, received.brand_id, received.event)
+
+
 DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     UnitAdded: on_unit,
     UnitChanged: on_unit,
@@ -172,6 +177,7 @@ DIRECTORY_HANDLERS: Mapping[type[Event], Handler] = {
     HandoverStarted: on_handover_started,
     HandoverTakersChanged: on_handover_takers_changed,
     HandoverCancelled: on_handover_cancelled,
+    HandoverFinished: on_handover_finished,
 }
 
 

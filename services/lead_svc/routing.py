@@ -29,6 +29,8 @@ class Rejection(StrEnum):
     NOT_A_SELLER = "not_a_seller"
     DEPARTED = "departed"
     ABSENT = "absent"
+    LEAVING = "leaving"
+    """Hands everything on to others."""
     ACCOUNT_SUSPENDED = "account_suspended"
     UNCERTIFIED = "uncertified"
     FULL = "full"
@@ -87,6 +89,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int
     open_load: int
     last_offered_at: datetime | None
+    is_leaving: bool = False
 
 
 class Considered(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +190,7 @@ def rejection(
         (not candidate.is_seller, Rejection.NOT_A_SELLER),
         (candidate.is_departed, Rejection.DEPARTED),
         (_is_absent(candidate, at), Rejection.ABSENT),
+        (candidate.is_leaving, Rejection.LEAVING),
         (candidate.is_suspended, Rejection.ACCOUNT_SUSPENDED),
         (_lacks_right(policy, candidate, at), Rejection.UNCERTIFIED),
         (candidate.staff_id in lead.tried, Rejection.TRIED),

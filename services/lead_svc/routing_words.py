@@ -13,6 +13,7 @@ REJECTIONS = {
     "not_a_seller": "非销售岗位",
     "departed": "已离职",
     "absent": "休假中",
+    "leaving": "正在交接",
     "account_suspended": "账号已停用",
     "uncertified": "未持有所需证书",
     "full": "在手线索已满",

@@ -186,7 +186,7 @@ class LeadExpired(LeadEvent):
 
 
 class LeadWithdrawn(LeadEvent):
-    """The offer was taken back unanswered: the seller is away or gone."""
+    """The offer was taken back unanswered: the seller is away, leaving or gone."""
 
     type: ClassVar[str] = "kos.lead.withdrawn.v1"
     offer_id: OfferId

@@ -1,13 +1,18 @@
 """Leads and contacts of somebody who leaves go to others, once, and to nobody who may not."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
+from lead_svc.models.offer import WITHDRAW
 from lead_svc.use_cases.handovers import INHERIT
 from shared.clock import now
+from shared.events import Event
 from shared.events.account import (
     HandoverCancelled,
+    HandoverFinished,
     HandoverStarted,
     HandoverTakersChanged,
     StaffAbsent,
@@ -18,8 +23,9 @@ from shared.events.lead import (
     LeadHandedOver,
     LeadHandoverCancelled,
     LeadHandoverFinished,
+    LeadWithdrawn,
 )
-from shared.ids import uuid7
+from shared.ids import typed, uuid7
 from tests.lead_svc.conftest import Brand, Store
 from tests.lead_svc.offering import accept, counted_loads, loads, offer_of
 
@@ -106,6 +112,56 @@ async def test_a6_leads_wait_for_somebody_who_is_there_and_has_room(
     assert await owners(brand) == {small: 3}
     assert await loads(brand) == await counted_loads(brand)
     assert len(await brand.announced(LeadHandoverFinished)) == 1
+
+
+async def test_a6_who_hands_everything_on_gets_no_new_lead_until_that_is_over(
+    brand: Brand, store: Store
+) -> None:
+    taker = await brand.add_seller(store.id, capacity=10)
+    over: tuple[Callable[..., Event], ...] = (
+        HandoverFinished,
+        partial(HandoverCancelled, reason="stays"),
+    )
+
+    for number, end in enumerate(over):
+        handover_id = await start(brand, store.seller, taker)
+        meanwhile = await brand.lead(post_url=store.url, phone=f"1371234{number:04d}")
+        await brand.receive(end(handover_id=handover_id, staff_id=store.seller))
+        afterwards = await brand.lead(post_url=store.url, phone=f"1361234{number:04d}")
+
+        assert (await offer_of(brand, meanwhile))["staff_id"] == taker
+        assert (await offer_of(brand, afterwards))["staff_id"] == store.seller
+        [decision] = await brand.rows(
+            "select candidates from decision where lead_id = :id", id=meanwhile
+        )
+        causes = {each["staff_id"]: each["rejected_because"] for each in decision["candidates"]}
+        assert causes[typed("staff", store.seller)] == "leaving"
+
+
+async def test_a6_what_is_on_offer_is_taken_back_or_handed_on_before_the_end(
+    brand: Brand, store: Store
+) -> None:
+    offered = [
+        await brand.lead(post_url=store.url, phone=f"1351234{number:04d}") for number in range(2)
+    ]
+    taker = await brand.add_seller(store.id, capacity=10)
+
+    handover_id = await start(brand, store.seller, taker)
+    too_early = await hand_on(brand, handover_id)
+    # faster than what takes the offers back
+    await accept(brand, offered[0], store.seller)
+    [row] = await brand.rows("select offer_id from lead where id = :id", id=offered[1])
+    await brand.run_timer(WITHDRAW, row["offer_id"])
+    await hand_on(brand, handover_id)
+
+    assert too_early is not None
+    assert await owners(brand) == {taker: 1}
+    assert [event.reason for event in await brand.announced(LeadWithdrawn)] == ["leaving"]
+    assert (await offer_of(brand, offered[1]))["staff_id"] == taker
+    assert await brand.announced(LeadHandoverFinished) == [
+        LeadHandoverFinished(handover_id=handover_id, leads=1, contacts=1)
+    ]
+    assert await loads(brand) == await counted_loads(brand)
 
 
 async def test_a6_after_a_cancelling_no_more_is_handed_on_and_how_much_was_is_told_once(

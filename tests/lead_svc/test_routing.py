@@ -80,6 +80,7 @@ def test_l6_author_of_the_post_comes_first() -> None:
     [
         ({"is_seller": False}, "not_a_seller"),
         ({"is_departed": True}, "departed"),
+        ({"is_leaving": True}, "leaving"),
         ({"absent_from": AT - timedelta(days=1)}, "absent"),
         ({"absent_from": AT, "absent_until": AT + timedelta(seconds=1)}, "absent"),
         ({"is_suspended": True}, "account_suspended"),

@@ -87,9 +87,12 @@ class Seller(Base):
     absent_until: Mapped[datetime | None]
     open_load: Mapped[int]
     last_offered_at: Mapped[datetime | None]
+    handover_id: Mapped[UUID | None]
+    """By which all that is theirs goes to others; nothing new comes to them meanwhile."""
 
     def is_away(self, at: datetime) -> bool:
-        if self.is_departed:
+        """Departed, absent, or leaving."""
+        if self.is_departed or self.handover_id is not None:
             return True
         if self.absent_from is None or self.absent_from > at:
             return False

@@ -1,7 +1,8 @@
 """SQL of the sellers in question for a lead: what it costs must not grow with the brand.
 
 Whoever can take a lead is found by an index that holds nobody who is full; sellers with an absence
-are few, so that theirs are indexes of their own.
+are few, so that theirs are indexes of their own. Those who are leaving are fewer still, and passed
+over on the way.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ MANY = 1_000
 _FEW = 3
 """Sellers that are looked at in each unit, however many units there are."""
 
-_FREE = "s.is_seller and not s.is_departed and s.open_load < s.open_lead_capacity"
+_FREE = """s.is_seller and not s.is_departed and s.open_load < s.open_lead_capacity
+    and s.handover_id is null"""
 _UNTRIED = "s.id <> all(cast(:tried as uuid[]))"
 _PRESENT = "(s.absent_from is null or s.absent_from > :at or s.absent_until <= :at)"
 _CERTIFIED = """exists (select from seller_right r where r.brand_id = s.brand_id
@@ -32,6 +34,7 @@ _RELATIVE = "s.open_load::float8 / s.open_lead_capacity, s.last_offered_at nulls
 
 _COLUMNS = """s.id as staff_id, s.unit_id, s.is_seller, s.is_departed, s.absent_from,
     s.absent_until, s.open_lead_capacity as capacity, s.open_load, s.last_offered_at,
+    s.handover_id is not null as is_leaving,
     (select r.expires_at from seller_right r
         where r.brand_id = s.brand_id and r.staff_id = s.id and r."right" = :right) as right_until,
     (select bool_and(a.status in ('suspended', 'retired')) from seller_account a

@@ -135,6 +135,30 @@ async def set_departed(session: AsyncSession, brand_id: UUID, staff_id: UUID) ->
     )
 
 
+async def begin_handover(
+    session: AsyncSession, brand_id: UUID, staff_id: UUID, handover_id: UUID
+) -> None:
+    await session.execute(
+        update(Seller)
+        .where(Seller.brand_id == brand_id, Seller.id == staff_id)
+        .values(handover_id=handover_id)
+    )
+
+
+async def end_handover(
+    session: AsyncSession, brand_id: UUID, staff_id: UUID, handover_id: UUID
+) -> None:
+    await session.execute(
+        update(Seller)
+        .where(
+            Seller.brand_id == brand_id,
+            Seller.id == staff_id,
+            Seller.handover_id == handover_id,
+        )
+        .values(handover_id=None)
+    )
+
+
 async def save_right(session: AsyncSession, brand_id: UUID, earned: CertificateEarned) -> None:
     row = {
         "staff_id": earned.staff_id,

@@ -41,17 +41,18 @@ async def mark_absent(
 ) -> None:
     """Note the absence; offers that are open when it begins go to somebody else."""
     await directory.set_absence(session, brand_id, staff_id, from_at, until_at)
-    await _withdraw_offers(session, brand_id, staff_id, max(from_at, now()))
+    await withdraw_offers(session, brand_id, staff_id, max(from_at, now()))
 
 
 async def mark_departed(session: AsyncSession, brand_id: UUID, staff_id: UUID) -> None:
     await directory.set_departed(session, brand_id, staff_id)
-    await _withdraw_offers(session, brand_id, staff_id, now())
+    await withdraw_offers(session, brand_id, staff_id, now())
 
 
-async def _withdraw_offers(
+async def withdraw_offers(
     session: AsyncSession, brand_id: UUID, staff_id: UUID, at: datetime
 ) -> None:
+    """Take back at that time what is on offer to the seller now, if they are still away then."""
     # By timer, one small transaction per offer: routing locks the lead before the seller, and this
     # transaction has locked the seller already.
     for offer_id in await offers.list_open_ids(session, brand_id, staff_id):

@@ -6,13 +6,19 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.models import Lead, LeadHandover, Seller
+from lead_svc.repository import directory, offers
 from lead_svc.repository import handovers as repository
-from lead_svc.repository import offers
 from lead_svc.repository.transfers import list_open as open_transfers
 from lead_svc.use_cases import transfers
+from lead_svc.use_cases.directory import withdraw_offers
 from shared import audit, outbox, timers
 from shared.clock import now
-from shared.events.account import HandoverCancelled, HandoverStarted, HandoverTakersChanged
+from shared.events.account import (
+    HandoverCancelled,
+    HandoverFinished,
+    HandoverStarted,
+    HandoverTakersChanged,
+)
 from shared.events.lead import (
     ContactHandedOver,
     LeadHandedOver,
@@ -23,11 +29,13 @@ from shared.ids import typed
 
 INHERIT = "handover.inherit"
 _AT_ONCE = 50
+_SOON = timedelta(seconds=1)
 _RETRY = timedelta(minutes=10)
 """Until somebody may have room for another lead."""
 
 
 async def begin(session: AsyncSession, brand_id: UUID, event: HandoverStarted) -> None:
+    """Nothing new comes to the person from now on, and what is on offer to them is taken back."""
     await repository.add(
         session,
         brand_id,
@@ -35,6 +43,8 @@ async def begin(session: AsyncSession, brand_id: UUID, event: HandoverStarted) -
         staff_id=event.staff_id,
         taker_ids=event.taker_ids,
     )
+    await directory.begin_handover(session, brand_id, event.staff_id, event.handover_id)
+    await withdraw_offers(session, brand_id, event.staff_id, now())
     await timers.schedule(session, brand_id, INHERIT, event.handover_id, now())
 
 
@@ -51,6 +61,7 @@ async def change_takers(
 
 async def cancel(session: AsyncSession, brand_id: UUID, event: HandoverCancelled) -> None:
     """Hand nothing on any more, nor when the start is heard of only now; tell how much was."""
+    await directory.end_handover(session, brand_id, event.staff_id, event.handover_id)
     await repository.add(
         session, brand_id, event.handover_id, staff_id=event.staff_id, taker_ids=[]
     )
@@ -67,17 +78,26 @@ async def cancel(session: AsyncSession, brand_id: UUID, event: HandoverCancelled
     )
 
 
+async def end(session: AsyncSession, brand_id: UUID, event: HandoverFinished) -> None:
+    """Who has not departed may sell again, somewhere else perhaps."""
+    await directory.end_handover(session, brand_id, event.staff_id, event.handover_id)
+
+
 async def hand_on(
     session: AsyncSession, brand_id: UUID, handover_id: UUID, *, at: datetime
 ) -> datetime | None:
     """Hand on some of what is left; when to go on, None when all is with others.
 
     A lead goes to the taker who has most room: nobody who is away, full or without the right that
-    the brand asks for receives one. It stays where it is until somebody can take it.
+    the brand asks for receives one. It stays where it is until somebody can take it. Nor is the
+    end reached while something is on offer to the person: it is taken back in a moment, or accepted
+    before.
     """
     handover = await repository.find_for_update(session, brand_id, handover_id)
     if handover is None or handover.finished_at is not None:
         return None
+    # Before the leads: one that is accepted in between is among them then.
+    is_offered_some = bool(await offers.list_open_ids(session, brand_id, handover.staff_id))
     leads = await repository.open_leads_of(session, brand_id, handover.staff_id, _AT_ONCE)
     sellers = await offers.lock_sellers(session, brand_id, [handover.staff_id, *handover.taker_ids])
     able = await _able(session, handover, sellers, at)
@@ -91,7 +111,27 @@ async def hand_on(
             sellers[handover.staff_id].open_load -= 1
     if leads:
         return at
-    contacts = await repository.contacts_of(session, brand_id, handover.staff_id, _AT_ONCE)
+    if is_offered_some:
+        return at + _SOON
+    again_at = await _hand_on_contacts(session, handover, sellers, at)
+    if again_at is not None:
+        return again_at
+    handover.finished_at = at
+    outbox.add(
+        session,
+        handover,
+        LeadHandoverFinished(
+            handover_id=handover.id, leads=handover.leads, contacts=handover.contacts
+        ),
+    )
+    return None
+
+
+async def _hand_on_contacts(
+    session: AsyncSession, handover: LeadHandover, sellers: dict[UUID, Seller], at: datetime
+) -> datetime | None:
+    """Hand on some; when to go on, None when none is left."""
+    contacts = await repository.contacts_of(session, handover.brand_id, handover.staff_id, _AT_ONCE)
     there = [
         taker_id
         for taker_id in handover.taker_ids
@@ -100,9 +140,9 @@ async def hand_on(
     if contacts and not there:
         return at + _RETRY
     follows = await repository.who_follows(
-        session, brand_id, [contact.id for contact in contacts], there
+        session, handover.brand_id, [contact.id for contact in contacts], there
     )
-    moving = await open_transfers(session, brand_id, [contact.id for contact in contacts])
+    moving = await open_transfers(session, handover.brand_id, [contact.id for contact in contacts])
     for contact in contacts:
         taker_id = follows.get(contact.id) or there[handover.contacts % len(there)]
         handover.contacts += 1
@@ -121,17 +161,7 @@ async def hand_on(
         if contact.id in moving:
             taker = sellers[taker_id]
             await transfers.follow_owner(session, contact, moving[contact.id], taker, at=at)
-    if contacts:
-        return at
-    handover.finished_at = at
-    outbox.add(
-        session,
-        handover,
-        LeadHandoverFinished(
-            handover_id=handover.id, leads=handover.leads, contacts=handover.contacts
-        ),
-    )
-    return None
+    return at if contacts else None
 
 
 async def _able(

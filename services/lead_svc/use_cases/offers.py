@@ -130,6 +130,7 @@ def _still_able(inputs: Inputs, chosen: Candidate, sellers: dict[UUID, Seller]) 
         is_departed=seller.is_departed,
         absent_from=seller.absent_from,
         absent_until=seller.absent_until,
+        is_leaving=seller.handover_id is not None,
         capacity=seller.open_lead_capacity,
         open_load=seller.open_load,
     )
@@ -327,7 +328,7 @@ async def expire(session: AsyncSession, brand_id: UUID, offer_id: UUID, *, at: d
 
 
 async def withdraw(session: AsyncSession, brand_id: UUID, offer_id: UUID, *, at: datetime) -> None:
-    """The seller is away: the lead goes on to the next. Does nothing if they are back."""
+    """The seller is away, so the lead goes on to the next. Does nothing if they are back."""
     found = await _find_open(session, brand_id, offer_id)
     if found is None:
         return
@@ -335,7 +336,10 @@ async def withdraw(session: AsyncSession, brand_id: UUID, offer_id: UUID, *, at:
     seller = await directory.find_seller(session, brand_id, offer.staff_id)
     if seller is not None and not seller.is_away(at):
         return
-    reason = "departed" if seller is None or seller.is_departed else "absent"
+    if seller is None or seller.is_departed:
+        reason = "departed"
+    else:
+        reason = "absent" if seller.handover_id is None else "leaving"
     _answer(offer, OfferStatus.WITHDRAWN, at)
     offer.reason = reason
     await timers.cancel(session, brand_id, EXPIRE, offer.id)

@@ -39,6 +39,9 @@ _TOP = Path(__file__).parents[3]
 _PRODUCT = (f"{_TOP}/services/", f"{_TOP}/shared/")
 _STARTING = ("/__main__.py", "/shared/service.py", "/shared/worker.py", "/shared/web/serving.py")
 """What runs around everything and so tells nothing."""
+_DRIVER = "asyncpg"
+_DRIVERS_OWN = ("WITH RECURSIVE typeinfo_tree(", "SELECT current_setting('jit') AS cur")
+"""What the driver asks of its own, once in the life of a connection."""
 _FRAMES = 2
 _SHOWN = 72
 _ID = re.compile(r"([a-z]+_)?[0-9a-z-]*\d[0-9a-z-]*", re.IGNORECASE)
@@ -156,7 +159,8 @@ class _Protocol:
             # SQLAlchemy commits in a task of its own: what was done last says whose commit it is
             place, before = self._last
             return await self._watch.around("commit", f"after {before}", run, place)
-        place = place_of_caller()
+        # which statement a new connection meets a type with first is a matter of time
+        place = _DRIVER if shape.startswith(_DRIVERS_OWN) else place_of_caller()
         self._last = (place, shape)
         return await self._watch.around("statement", shape, run, place)
 
