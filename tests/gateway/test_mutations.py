@@ -103,6 +103,20 @@ async def test_a_key_that_is_no_header_value_is_refused_by_name(
     assert services.calls == []
 
 
+@pytest.mark.parametrize("credentials", [1, "a", []])
+async def test_credentials_that_are_no_object_are_refused_by_name(
+    client: Client, services: Services, credentials: Any
+) -> None:
+    query = """mutation($input: AuthorizePlatformInput!) {
+      authorizePlatform(input: $input) { ... on Problem { code path } }
+    }"""
+
+    data = await client.run(query, input={"platform": "WECOM", "credentials": credentials})
+
+    assert data["authorizePlatform"] == {"code": "invalid", "path": ["input", "credentials"]}
+    assert services.calls == []
+
+
 async def test_the_path_of_a_problem_leads_into_lists_and_nested_inputs(
     client: Client, services: Services
 ) -> None:

@@ -13,7 +13,7 @@ from gateway.schema.commands import Command, body_of, send
 from gateway.schema.content_values import AuthorizationStatus
 from gateway.schema.fields import PERSONAL, described, verb
 from gateway.schema.pages import Connection, connection
-from gateway.schema.problems import Refusal
+from gateway.schema.problems import Invalid, Refusal
 from gateway.schema.scalars import Instant, Long
 from gateway.upstream import Service
 from shared.events.account import Platform
@@ -137,7 +137,11 @@ class PublishingMutation:
         self, info: Info, input: AuthorizePlatformInput
     ) -> AuthorizationResult:
         body = body_of(input)
-        credentials: dict[str, Any] = body.pop("credentials")
+        credentials: Any = body.pop("credentials")
+        if not isinstance(credentials, dict):
+            return Invalid(
+                code="invalid", message="credentials are an object", path=["input", "credentials"]
+            )
         return await send(
             info,
             Service.CONTENT,
