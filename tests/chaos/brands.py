@@ -229,8 +229,11 @@ async def _pair_accounts(brand: SmallBrand) -> dict[str, Pair]:
         row | {"platform": "wechat", "domain": "private", "handle": f"{row['handle']}_private"}
         for row in demo_brand.account_rows(sellers)
     ]
-    report = await import_rows(client, "accounts", private)
-    assert report["rows_added"] == len(private), report
+    # whose they are has to be known before they can be handed over
+    owned = {"ownership": "brand_made", "ownership_reference": "入职协议"}
+    rows = [row | owned for row in (*demo_brand.account_rows(sellers), *private)]
+    report = await import_rows(client, "accounts", rows)
+    assert (report["rows_added"], report["rows_refused"]) == (len(private), 0), report
     accounts = await list_all(client, "accounts", "id handle staff { id }")
     ids = {account["handle"]: account for account in accounts}
     pairs = {}

@@ -2,7 +2,7 @@
 
 Leads by hook (signed here, and by the sandbox's population), offers accepted and declined, stages
 moved, customers led to the private side, deals won and voided, campaigns, personas, accounts that
-are looked at, people who come, learn, leave and change store.
+are looked at, people who come, learn, change store, and leave what they have to others.
 """
 
 import asyncio
@@ -41,6 +41,10 @@ class Workload:
     """Who accepted a lead whose customer nobody has led on yet, by the lead's id."""
     transfers: dict[str, Json] = field(default_factory=dict)
     """Whose transfers are open and at which step, by id."""
+    leaving: set[str] = field(default_factory=set)
+    """Sellers for whom a handover was opened; they take no lead any more."""
+    plans: set[str] = field(default_factory=set)
+    """Handovers that wait to be started."""
     won: list[str] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
     """Offers that a seller has begun to answer."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from tests.chaos.actors.estate import hand_over
 from tests.chaos.actors.leading import lead_on, look_at_accounts
 from tests.chaos.actors.leads import bring_consumers, read_leads, send_lead
 from tests.chaos.actors.matrix import add_persona, change_people, train
@@ -21,6 +22,7 @@ PACES: dict[Act, float] = {
     lead_on: 0.5,
     look_at_accounts: 3.0,
     train: 3.0,
+    hand_over: 4.0,
     read_leads: 1.5,
 }
 """Seconds from one act to the next, on average. A rate below 1 slows all of them down."""

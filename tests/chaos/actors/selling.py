@@ -12,7 +12,7 @@ async def answer_offers(load: Workload) -> None:
         draw = load.rng.random()
         if draw > 0.9 or offer["lead"] is None or offer["staff"] is None:
             continue
-        if offer["id"] in load.answered:
+        if offer["id"] in load.answered or offer["staff"]["id"] in load.leaving:
             continue
         load.answered.add(offer["id"])
         lead_id, staff_id = offer["lead"]["id"], offer["staff"]["id"]

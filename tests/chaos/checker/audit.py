@@ -27,6 +27,8 @@ ACTIONS = {
     "activate": ("account", "account.active"),
     "exam_start": ("account", "exam.start"),
     "exam": ("account", "exam.submit"),
+    "handover_open": ("account", "handover.open"),
+    "handover_start": ("account", "handover.start"),
     "template": ("content", "template.add"),
     "campaign": ("content", "campaign.create"),
     "launch": ("content", "campaign.launch"),

@@ -156,6 +156,9 @@ def _told_once(evidence: Evidence) -> Iterator[Anomaly]:
         "kos.deal.voided.v1",
         "kos.post.published.v1",
         "kos.campaign.launched.v1",
+        "kos.handover.started.v1",
+        "kos.handover.finished.v1",
+        "kos.lead_handover.finished.v1",
         "kos.staff.joined.v1",
     )
     for key, records in evidence.by_key.items():

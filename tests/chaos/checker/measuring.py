@@ -63,7 +63,11 @@ a connection open."""
 _CLOSE_SECONDS = 2
 
 _OPEN_WORK = {
-    "account": ("select count(*) from standing_change",),
+    "account": (
+        "select count(*) from standing_change",
+        "select count(*) from timer where kind = 'handover.step' "
+        "and due_at < now() + interval '1 minute'",
+    ),
     "content": (
         "select count(*) from post where status in ('scheduled', 'dispatching') "
         "and due_at < now() + interval '1 minute'",
@@ -73,7 +77,7 @@ _OPEN_WORK = {
     "lead": (
         "select count(*) from webhook_delivery where status = 'pending'",
         "select count(*) from timer where kind in ('receipt', 'lead.qualify', 'offer.withdraw', "
-        "'offer.expire') and due_at < now() + interval '1 minute'",
+        "'offer.expire', 'handover.inherit') and due_at < now() + interval '1 minute'",
     ),
 }
 """What is under way apart from events: each count is zero when nothing more will happen soon."""

@@ -52,6 +52,7 @@ def _checks(evidence: Evidence) -> dict[str, Holds]:
         if row["dropped_reason"] is not None
     }
     exams = of("account", "exam_attempt", "id", "is_passed")
+    handovers = {row["id"]: row["status"] for row in evidence.rows("account", "handover")}
     looks = of("account", "profile_observation", "account_id", "name")
 
     def offer_is(status: str) -> Holds:
@@ -103,6 +104,10 @@ def _checks(evidence: Evidence) -> dict[str, Holds]:
             (uuid_of(each.facts["transfer_id"]), each.facts["step"]) in steps
         ),
         "transfer_drop": lambda each: uuid_of(each.facts["transfer_id"]) in dropped,
+        "handover_open": lambda each: _id(each) in handovers,
+        "handover_start": lambda each: (
+            handovers[uuid_of(each.facts["handover_id"])] in ("running", "done")
+        ),
         "exam": lambda each: (brand_ids[each.brand], _id(each), each.facts["is_passed"]) in exams,
         "look": lambda each: (
             (brand_ids[each.brand], uuid_of(each.facts["account_id"]), each.facts["name"]) in looks

@@ -22,7 +22,7 @@ from tests.chaos.checker.typeid import typed
 
 CONNECTION, CONTACT, STAFF, UNIT = (UUID(int=number) for number in range(11, 15))
 LEAD, OFFER, DEAL, RULE, ENTRY, PERSONA = (UUID(int=number) for number in range(21, 27))
-ACCOUNT, PRIVATE, TRANSFER = (UUID(int=number) for number in range(31, 34))
+ACCOUNT, PRIVATE, TRANSFER, LEAVER, HANDOVER = (UUID(int=number) for number in range(31, 36))
 CONSUMERS_OF = {
     "kos.lead": ("account_svc", "content_svc", "lead_svc.pipeline", "lead_svc.webhooks"),
     "kos.deal": ("account_svc", "content_svc", "lead_svc.webhooks"),
@@ -31,6 +31,8 @@ CONSUMERS_OF = {
     "kos.staff": ("content_svc", "lead_svc"),
     "kos.org": ("content_svc", "lead_svc"),
     "kos.incentive": (),
+    "kos.handover": ("content_svc", "lead_svc"),
+    "kos.lead_handover": ("account_svc",),
 }
 SUBSCRIBED = ("kos.lead", "kos.deal", "kos.contact")
 STEPS = ("stage_1_open", "stage_1_done")
@@ -136,12 +138,33 @@ def told_records() -> list[Record]:
             )
             for number, step in enumerate(STEPS, 1)
         ),
+        *(
+            record(
+                "kos.handover",
+                f"kos.handover.{kind}.v1",
+                typed("handover", HANDOVER),
+                number,
+                number - 1,
+                11 + number,
+                staff_id=typed("staff", LEAVER),
+            )
+            for number, kind in enumerate(("started", "finished"), 1)
+        ),
+        record(
+            "kos.lead_handover",
+            "kos.lead_handover.finished.v1",
+            typed("leadhandover", HANDOVER),
+            1,
+            0,
+            14,
+        ),
     ]
 
 
 def good_run() -> Evidence:
     """A lead is captured, accepted and becomes a deal, which pays; its customer is led on by a
-    seller who passed an exam, over a pair that passed its check; a persona is added."""
+    seller who passed an exam, over a pair that passed its check; somebody who had nothing leaves; a
+    persona is added."""
     records = told_records()
     lead, deal = typed("lead", LEAD), typed("deal", DEAL)
     transfer = typed("transfer", TRANSFER)
@@ -159,6 +182,10 @@ def good_run() -> Evidence:
             "unit": [{**of_brand, "id": UNIT, "version": 1}],
             "staff": [{**of_brand, "id": STAFF, "version": 2, "code": "s1"}],
             "account": [{**of_brand, "id": ACCOUNT, "version": 1}],
+            "handover": [{**of_brand, "id": HANDOVER, "version": 2, "status": "done"}],
+            "handover_item": [
+                {**of_brand, "handover_id": HANDOVER, "kind": "leads", "status": "done"}
+            ],
             "persona": [{**of_brand, "id": PERSONA, "name": "canarya00001abcd"}],
             "incentive_rule": [
                 {
@@ -228,7 +255,20 @@ def good_run() -> Evidence:
             "org_unit": [
                 {**of_brand, "id": UNIT, "parent_id": None, "ancestor_ids": [UNIT], "code": "s"}
             ],
-            "seller": [{**of_brand, "id": STAFF, "unit_id": UNIT, "open_load": 0}],
+            "seller": [
+                {**of_brand, "id": STAFF, "unit_id": UNIT, "open_load": 0, "handover_id": None}
+            ],
+            "lead_handover": [
+                {
+                    **of_brand,
+                    "id": HANDOVER,
+                    "version": 1,
+                    "staff_id": LEAVER,
+                    "leads": 0,
+                    "contacts": 0,
+                    "finished_at": AT,
+                }
+            ],
             "seller_right": [
                 {**of_brand, "staff_id": STAFF, "right": "live", "expires_at": AT},
             ],
@@ -279,6 +319,8 @@ def good_run() -> Evidence:
                     "version": 2,
                     "lead_count": 1,
                     "merged_into_id": None,
+                    "erased_at": None,
+                    "owner_staff_id": STAFF,
                 }
             ],
             "offer": [

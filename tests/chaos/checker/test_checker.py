@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.checker import INVARIANTS, check
 from tests.chaos.checker.evidence import Evidence
 from tests.chaos.checker.making import BRAND, PERSON, call, notes, operation, record, sample
-from tests.chaos.checker.story import DEAL, LEAD, good_run
+from tests.chaos.checker.story import DEAL, HANDOVER, LEAD, LEAVER, good_run
 from tests.chaos.checker.typeid import typed, uuid_of
 
 Spoil = Callable[[Evidence], None]
@@ -147,6 +147,26 @@ def not_rewarded(evidence: Evidence) -> None:
 
 def step_without_audit(evidence: Evidence) -> None:
     evidence.tables["lead"]["audit"][-1]["action"] = "something.else"
+
+
+def contact_left_behind(evidence: Evidence) -> None:
+    evidence.tables["lead"]["contact"][0]["owner_staff_id"] = LEAVER
+
+
+def handover_without_end(evidence: Evidence) -> None:
+    evidence.tables["account"]["handover"][0]["status"] = "running"
+
+
+def gives_untold(evidence: Evidence) -> None:
+    evidence.tables["lead"]["lead_handover"][0]["leads"] = 1
+
+
+def leaves_for_ever(evidence: Evidence) -> None:
+    evidence.tables["lead"]["seller"][0]["handover_id"] = HANDOVER
+
+
+def end_unheard(evidence: Evidence) -> None:
+    evidence.tables["account"]["handover_item"][0]["status"] = "asked"
 
 
 def two_personas(evidence: Evidence) -> None:
@@ -299,6 +319,8 @@ CASES: list[tuple[str, Spoil]] = [
     ("I4", two_sellers),
     ("I4", published_twice),
     ("I4", led_on_twice),
+    ("I4", contact_left_behind),
+    ("I4", handover_without_end),
     ("I5", head_falls),
     ("I5", step_skipped),
     ("I6", told_of_nothing),
@@ -310,6 +332,9 @@ CASES: list[tuple[str, Spoil]] = [
     ("I7", right_left),
     ("I7", step_untold),
     ("I7", not_rewarded),
+    ("I7", gives_untold),
+    ("I7", leaves_for_ever),
+    ("I7", end_unheard),
     ("I8", two_personas),
     ("I8", other_bytes),
     ("I8", key_reused),
