@@ -18,6 +18,8 @@ from tests.chaos.ledger import Ledger
 from tests.e2e.small_brand import SmallBrand, import_rows, list_all, open_brand
 
 PLATFORMS = ("douyin", "wecom", "xiaohongshu")
+CAMPAIGN_TARGET = {"platforms": [platform.upper() for platform in PLATFORMS]}
+"""An account of each person; not the private ones beside them."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 # surnames and syllables that no word of the product holds
 _RARE = "蘅嫘荨靥蘧夔黹翦羿蠡鬻亹"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from deploy.local.demo import brand as demo_brand
+from tests.chaos.brands import CAMPAIGN_TARGET
 from tests.chaos.workload import Workload
 
 
@@ -36,6 +37,7 @@ async def launch_campaign(load: Workload) -> None:
             "code": code,
             "name": load.own.canaries.word(),
             "mode": "CENTRAL_ENABLEMENT",
+            "target": CAMPAIGN_TARGET,
             "templateId": template.result["id"],
             "assetIds": [load.own.asset_id],
             "slotValues": {"model": word},

@@ -17,6 +17,7 @@ import asyncpg
 
 from deploy.local.demo import brand as demo_brand
 from tests.chaos.actors.leads import send_generic
+from tests.chaos.brands import CAMPAIGN_TARGET
 from tests.chaos.checker.collecting import database_url
 from tests.chaos.checker.evidence import SERVICES
 from tests.chaos.checker.typeid import typed, uuid_of
@@ -205,6 +206,7 @@ class CampaignFlow:
                 "code": code,
                 "name": load.own.canaries.word(),
                 "mode": "CENTRAL_ENABLEMENT",
+                "target": CAMPAIGN_TARGET,
                 "templateId": self.template_id,
                 "assetIds": [self.asset_id],
                 "slotValues": {"model": load.own.canaries.word()},
