@@ -1,5 +1,6 @@
 """How files are read and runs are kept: cut, broken and repeated ones."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,9 +9,14 @@ import httpx
 import pytest
 from starlette.requests import ClientDisconnect
 
+from account_svc.models import AccountFacts, Domain, Seat
+from account_svc.use_cases.accounts import register_account
 from shared.access import Role
+from shared.database import brand_session
+from shared.events.account import AccountStatus, Platform
 from shared.ids import typed, uuid7
 from tests.account_svc.importing import (
+    ACCOUNTS,
     STAFF,
     TREE,
     UNITS,
@@ -20,7 +26,7 @@ from tests.account_svc.importing import (
     send,
 )
 from tests.account_svc.making import Api
-from tests.caller import Json
+from tests.caller import Json, uuid_of
 
 
 async def test_a1_json_lines_are_read_too(api: Api) -> None:
@@ -216,3 +222,36 @@ async def test_a_file_for_a_brand_that_does_not_exist_is_refused(api: Api) -> No
 
     assert (answer.status_code, answer.json()["code"]) == (404, "brand_not_found")
     assert (await nobody.get("/imports"))["items"] == []
+
+
+async def test_a1_an_account_that_somebody_registers_meanwhile_is_found_and_not_refused(
+    api: Api,
+) -> None:
+    await load(api, "units", TREE)
+    (store,) = (await api.get("/units", kind="store"))["items"]
+    facts = AccountFacts(
+        platform=Platform.DOUYIN,
+        handle="tea",
+        display_name="茶",
+        domain=Domain.PUBLIC,
+        seat=Seat.KOS,
+    )
+
+    async with brand_session(api.sessions, api.brand_id) as session:
+        await register_account(
+            session,
+            api.principal,
+            facts,
+            unit_id=uuid_of(store["id"]),
+            staff_id=None,
+            persona_id=None,
+            status=AccountStatus.PLANNED,
+        )
+        row = "douyin,tea,好茶,public,kos,SH001,,,planned\n"
+        loading = asyncio.create_task(load(api, "accounts", ACCOUNTS + row))
+        await asyncio.sleep(0.3)
+        assert not loading.done()
+    report = await loading
+
+    assert counts(report) == (1, 0, 1, 0, 0)
+    assert [each["display_name"] for each in (await api.get("/accounts"))["items"]] == ["好茶"]
