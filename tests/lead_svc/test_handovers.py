@@ -19,6 +19,7 @@ from shared.events.account import (
     StaffDeparted,
 )
 from shared.events.lead import (
+    CommunityChanged,
     ContactHandedOver,
     LeadHandedOver,
     LeadHandoverCancelled,
@@ -27,6 +28,7 @@ from shared.events.lead import (
 )
 from shared.ids import typed, uuid7
 from tests.lead_svc.conftest import Brand, Store
+from tests.lead_svc.hosting import id_of, register
 from tests.lead_svc.offering import accept, counted_loads, loads, offer_of
 
 
@@ -162,6 +164,39 @@ async def test_a6_what_is_on_offer_is_taken_back_or_handed_on_before_the_end(
         LeadHandoverFinished(handover_id=handover_id, leads=1, contacts=1)
     ]
     assert await loads(brand) == await counted_loads(brand)
+
+
+async def test_a6_communities_go_to_a_taker_of_their_unit_or_else_to_their_deputy(
+    brand: Brand, store: Store
+) -> None:
+    far = await brand.add_seller(store.region)
+    near, deputy, colleague = [await brand.add_seller(store.id) for _ in range(3)]
+    leaver = typed("staff", store.seller)
+    hosted = await register(brand, store, deputy_staff_id=typed("staff", near))
+    helped = await register(
+        brand,
+        store,
+        platform_group_id="g2",
+        host_staff_id=typed("staff", colleague),
+        deputy_staff_id=leaver,
+    )
+
+    await hand_on(brand, await start(brand, store.seller, far, near))
+    again = await register(
+        brand, store, platform_group_id="g3", deputy_staff_id=typed("staff", deputy)
+    )
+    alone = await register(brand, store, platform_group_id="g4")
+    await hand_on(brand, await start(brand, store.seller, far))
+
+    rows = await brand.rows("select id, host_staff_id, deputy_staff_id from community")
+    who = {row["id"]: (row["host_staff_id"], row["deputy_staff_id"]) for row in rows}
+    assert who[id_of("comm", hosted)] == (near, None)
+    assert who[id_of("comm", helped)] == (colleague, None)
+    assert who[id_of("comm", again)] == (deputy, None)
+    # nobody of its unit: somebody has to name one
+    assert who[id_of("comm", alone)] == (store.seller, None)
+    told = [event.community_id for event in await brand.announced(CommunityChanged)]
+    assert told == [id_of("comm", each) for each in (hosted, helped, again)]
 
 
 async def test_a6_after_a_cancelling_no_more_is_handed_on_and_how_much_was_is_told_once(

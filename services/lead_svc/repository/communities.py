@@ -1,5 +1,6 @@
 """SQL of communities and their activities. Whoever changes an activity locks its community."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_, select, text
@@ -7,7 +8,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.errors import ActivityNotFound, CommunityNotFound, CommunityRegisteredAlready
-from lead_svc.models import Community, CommunityActivity, OrgUnit, Seller, SellerAccount
+from lead_svc.models import (
+    Community,
+    CommunityActivity,
+    CommunityStatus,
+    OrgUnit,
+    Seller,
+    SellerAccount,
+)
 from lead_svc.repository.leads import covers
 from lead_svc.repository.units import below
 from shared.access import Extent
@@ -122,6 +130,24 @@ async def find_account(
         )
     )
     return account
+
+
+async def looked_after_by(
+    session: AsyncSession, brand_id: UUID, staff_id: UUID
+) -> Sequence[Community]:
+    """Open communities whose host or deputy the person is, locked."""
+    statement = (
+        select(Community)
+        .where(
+            Community.brand_id == brand_id,
+            or_(Community.host_staff_id == staff_id, Community.deputy_staff_id == staff_id),
+            Community.status == CommunityStatus.OPEN,
+        )
+        .order_by(Community.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).all()
 
 
 async def is_below(session: AsyncSession, brand_id: UUID, unit_id: UUID, top_id: UUID) -> bool:

@@ -1,6 +1,7 @@
 """Communities: groups of customers that somebody of the brand looks after, and the facts of what
 its people do there. Of members nothing is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -103,7 +104,7 @@ async def register(
     )
     await repository.add(session, community)
     outbox.add(session, community, CommunityRegistered(**_facts(community)))
-    _audit(session, principal, "community.register", community)
+    _audit(session, principal.actor, "community.register", community)
     return community
 
 
@@ -135,7 +136,7 @@ async def change(
     community.host_staff_id = care.host_staff_id
     community.deputy_staff_id = care.deputy_staff_id
     outbox.add(session, community, CommunityChanged(**_facts(community)))
-    _audit(session, principal, "community.change", community)
+    _audit(session, principal.actor, "community.change", community)
     return community
 
 
@@ -147,8 +148,42 @@ async def close(
     )
     community.close(at)
     outbox.add(session, community, CommunityClosed(community_id=community.id, closed_at=at))
-    _audit(session, principal, "community.close", community)
+    _audit(session, principal.actor, "community.close", community)
     return community
+
+
+async def hand_over(
+    session: AsyncSession,
+    brand_id: UUID,
+    staff_id: UUID,
+    takers: Sequence[Seller],
+    *,
+    actor: str,
+) -> None:
+    """Let others look after what this person looks after: the first taker of a community's unit or
+    below, else its deputy. Where there is neither it keeps its host until somebody names another.
+    """
+    for community in await repository.looked_after_by(session, brand_id, staff_id):
+        before = community.host_staff_id, community.deputy_staff_id
+        if community.deputy_staff_id == staff_id:
+            community.deputy_staff_id = None
+        if community.host_staff_id == staff_id:
+            heir = await _first_below(session, takers, community.unit_id)
+            community.host_staff_id = heir or community.deputy_staff_id or staff_id
+        if community.deputy_staff_id == community.host_staff_id:
+            community.deputy_staff_id = None
+        if (community.host_staff_id, community.deputy_staff_id) != before:
+            outbox.add(session, community, CommunityChanged(**_facts(community)))
+            _audit(session, actor, "community.hand_over", community)
+
+
+async def _first_below(
+    session: AsyncSession, takers: Sequence[Seller], unit_id: UUID
+) -> UUID | None:
+    for taker in takers:
+        if await repository.is_below(session, taker.brand_id, taker.unit_id, unit_id):
+            return taker.id
+    return None
 
 
 async def record(
@@ -340,11 +375,11 @@ def _done(activity: CommunityActivity) -> dict[str, object]:
     }
 
 
-def _audit(session: AsyncSession, principal: Principal, action: str, community: Community) -> None:
+def _audit(session: AsyncSession, actor: str, action: str, community: Community) -> None:
     deputy_id = community.deputy_staff_id
     audit.record(
         session,
-        actor=principal.actor,
+        actor=actor,
         action=action,
         subject=typed("comm", community.id),
         host=typed("staff", community.host_staff_id),

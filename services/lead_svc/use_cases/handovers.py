@@ -9,7 +9,7 @@ from lead_svc.models import Lead, LeadHandover, Seller
 from lead_svc.repository import directory, offers
 from lead_svc.repository import handovers as repository
 from lead_svc.repository.transfers import list_open as open_transfers
-from lead_svc.use_cases import transfers
+from lead_svc.use_cases import communities, transfers
 from lead_svc.use_cases.directory import withdraw_offers
 from shared import audit, outbox, timers
 from shared.clock import now
@@ -86,7 +86,8 @@ async def end(session: AsyncSession, brand_id: UUID, event: HandoverFinished) ->
 async def hand_on(
     session: AsyncSession, brand_id: UUID, handover_id: UUID, *, at: datetime
 ) -> datetime | None:
-    """Hand on some of what is left; when to go on, None when all is with others.
+    """Hand on some of what is left; when to go on, None when all is with others: leads, then
+    contacts, then communities.
 
     A lead goes to the taker who has most room: nobody who is away, full or without the right that
     the brand asks for receives one. It stays where it is until somebody can take it. Nor is the
@@ -116,6 +117,13 @@ async def hand_on(
     again_at = await _hand_on_contacts(session, handover, sellers, at)
     if again_at is not None:
         return again_at
+    await communities.hand_over(
+        session,
+        brand_id,
+        handover.staff_id,
+        _there(handover, sellers),
+        actor=typed("handover", handover.id),
+    )
     handover.finished_at = at
     outbox.add(
         session,
@@ -132,11 +140,7 @@ async def _hand_on_contacts(
 ) -> datetime | None:
     """Hand on some; when to go on, None when none is left."""
     contacts = await repository.contacts_of(session, handover.brand_id, handover.staff_id, _AT_ONCE)
-    there = [
-        taker_id
-        for taker_id in handover.taker_ids
-        if taker_id in sellers and not sellers[taker_id].is_departed
-    ]
+    there = [seller.id for seller in _there(handover, sellers)]
     if contacts and not there:
         return at + _RETRY
     follows = await repository.who_follows(
@@ -162,6 +166,12 @@ async def _hand_on_contacts(
             taker = sellers[taker_id]
             await transfers.follow_owner(session, contact, moving[contact.id], taker, at=at)
     return at if contacts else None
+
+
+def _there(handover: LeadHandover, sellers: dict[UUID, Seller]) -> list[Seller]:
+    """Takers who have not departed, in the order of the plan."""
+    found = [sellers[each] for each in handover.taker_ids if each in sellers]
+    return [seller for seller in found if not seller.is_departed]
 
 
 async def _able(
