@@ -319,11 +319,17 @@ async def test_a3_what_is_registered_or_reported_already_is_not_off_roster(api: 
 
     refusals = [
         await caller.refuse("/off-roster-accounts", body)
-        for caller, body in ((api, known), (api, stray), (manager, {**stray, "handle": "x"}))
+        for caller, body in (
+            (api, known),
+            (api, stray),
+            (api, {**stray, "handle": "Qinglan_888"}),
+            (manager, {**stray, "handle": "x"}),
+        )
     ]
 
     assert [(problem["code"], problem["field"]) for problem in refusals] == [
         ("handle_taken", "/handle"),
+        ("already_reported", "/handle"),
         ("already_reported", "/handle"),
         ("unknown_unit", "/unit_id"),
     ]

@@ -210,16 +210,26 @@ async def get_off_roster_for_update(
     return found
 
 
+_REGISTERED = text("""
+    select exists (select from account where brand_id = :brand and platform = :platform
+        and status <> 'retired' and lower(handle collate "C") = lower(:handle collate "C"))""")
+_REPORTED = text("""
+    select exists (select from off_roster_account where brand_id = :brand and platform = :platform
+        and status <> 'adopted' and lower(handle collate "C") = lower(:handle collate "C"))""")
+
+
 async def is_registered(
     session: AsyncSession, brand_id: UUID, platform: Platform, handle: str
 ) -> bool:
-    return bool(
-        await session.scalar(
-            text(
-                "select exists (select from account where brand_id = :brand "
-                "and platform = :platform and status <> 'retired' "
-                'and lower(handle collate "C") = lower(:handle collate "C"))'
-            ),
-            {"brand": brand_id, "platform": platform, "handle": handle},
-        )
-    )
+    """Whether an account that is not retired has the handle, in upper or lower case."""
+    given = {"brand": brand_id, "platform": platform, "handle": handle}
+    return bool(await session.scalar(_REGISTERED, given))
+
+
+async def is_reported(
+    session: AsyncSession, brand_id: UUID, platform: Platform, handle: str
+) -> bool:
+    """Whether it was reported and is not adopted, written in whatever case. Two at once are told
+    apart by the constraint, which knows one way of writing it."""
+    given = {"brand": brand_id, "platform": platform, "handle": handle}
+    return bool(await session.scalar(_REPORTED, given))

@@ -25,6 +25,8 @@ class AccountHealthOut(BaseModel):
     account_id: AccountId
     score: int
     level: HealthLevel
+    """Worse as soon as the score is; better once that is sure, so that it may stay behind the score
+    for a time."""
     reasons: list[ReasonOut]
     """The heaviest first."""
     judged_at: datetime

@@ -69,6 +69,9 @@ async def report_off_roster(
         raise UnknownUnit("name the unit of yours that it says it sells for", field="/unit_id")
     if await repository.is_registered(session, brand_id, platform, handle):
         raise HandleTaken("the account is registered", field="/handle")
+    known = AlreadyReported("the account was reported before", field="/handle")
+    if await repository.is_reported(session, brand_id, platform, handle):
+        raise known
     found = OffRosterAccount(
         id=uuid7(),
         brand_id=brand_id,
@@ -79,7 +82,6 @@ async def report_off_roster(
         status=OffRosterStatus.REPORTED,
         reported_at=now(),
     )
-    known = AlreadyReported("the account was reported before", field="/handle")
     async with refusing(session, "uq_off_roster_account_brand_id_platform_handle", known):
         session.add(found)
     _note(session, principal, "off_roster.report", found)

@@ -44,7 +44,10 @@ class HealthReason:
 class AccountHealth:
     account_id: strawberry.Private[str]
     score: int
-    level: HealthLevel
+    level: HealthLevel = strawberry.field(
+        description="Worse as soon as the score is; better once that is sure, so that it may stay "
+        "behind the score for a time."
+    )
     reasons: list[HealthReason] = strawberry.field(description="The heaviest first.")
     judged_at: Instant
     changed_at: Instant = strawberry.field(description="Since when it has this level.")
