@@ -8,6 +8,7 @@ from content_svc.connectors.http import create_client
 from content_svc.use_cases.customers import WORK
 from content_svc.worker import timer_handlers
 from deploy.local.process import find_free_port
+from lead_svc.models.offer import WITHDRAW
 from lead_svc.use_cases.handovers import INHERIT
 from lead_svc.worker import offer_timers
 from shared.access import Role
@@ -102,6 +103,14 @@ async def test_a6_accounts_customers_leads_and_contacts_of_a_leaver_go_to_the_ta
         await ring(account_timers[STEP], STEP, opened["id"])
         for book in books:
             await ring(content[WORK], WORK, book["id"])
+        async with world.database("lead") as connection:
+            offers = await connection.fetch(
+                "select subject_id as id from timer where brand_id = $1 and kind = $2",
+                brand.id,
+                WITHDRAW,
+            )
+        for offer in offers:
+            await ring(lead_timers[WITHDRAW], WITHDRAW, offer["id"])
         for _ in range(4):
             await ring(lead_timers[INHERIT], INHERIT, opened["id"])
         await sandbox.post("/sandbox/clock", {"advance_seconds": 86_401})
