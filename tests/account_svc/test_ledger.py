@@ -203,6 +203,27 @@ async def test_a11_a_fact_told_before_its_instant_is_paid_as_of_when_it_was_told
     await make_rule(api, trigger="deal_won", amount=30, valid_from=None)
 
 
+@pytest.mark.parametrize("before", [{}, {"is_active": False}])
+async def test_a11_a_fact_of_a_far_day_from_before_such_counted_otherwise_holds_up_no_rule(
+    api: Api, worker_sessions: Sessions, seller: Json, before: Json
+) -> None:
+    await make_rule(api, **before)
+    far = now() + timedelta(days=10_000)
+    told = Received(
+        event=accepted(seller, at=far),
+        event_id=uuid7(),
+        brand_id=api.brand_id,
+        version=1,
+        occurred_at=far,
+    )
+    async with brand_session(worker_sessions, api.brand_id) as session:
+        await on_lead_accepted(session, told)
+
+    rule = await make_rule(api, amount=25, valid_from=None)
+
+    assert datetime.fromisoformat(rule["valid_from"]) <= now()
+
+
 async def test_a11_no_fact_is_paid_while_a_rule_is_set_and_it_is_paid_by_the_new_one_then(
     api: Api, inbox: Inbox, worker_sessions: Sessions, seller: Json
 ) -> None:

@@ -168,14 +168,15 @@ async def find_last_rule(
 
 
 async def find_latest_fact(
-    session: AsyncSession, brand_id: UUID, trigger: Trigger, *, since: datetime
+    session: AsyncSession, brand_id: UUID, trigger: Trigger, *, since: datetime, until: datetime
 ) -> datetime | None:
-    """The last instant, not before `since`, of what was paid for: other clocks may be ahead."""
+    """The last instant between these two of what was paid for: other clocks may be ahead."""
     latest: datetime | None = await session.scalar(
         select(func.max(LedgerEntry.earned_at)).where(
             LedgerEntry.brand_id == brand_id,
             LedgerEntry.trigger == trigger,
             LedgerEntry.earned_at >= since,
+            LedgerEntry.earned_at <= until,
             LedgerEntry.reverses_id.is_(None),
         )
     )
@@ -183,12 +184,19 @@ async def find_latest_fact(
 
 
 async def has_results(
-    session: AsyncSession, brand_id: UUID, trigger: Trigger, *, since: datetime | None
+    session: AsyncSession,
+    brand_id: UUID,
+    trigger: Trigger,
+    *,
+    since: datetime | None,
+    until: datetime | None,
 ) -> bool:
-    """Whether facts of the trigger have come, paid for or not; `since` that moment if given."""
+    """Whether facts of the trigger have come, paid for or not, between these moments if given."""
     found = select(Result.cause).where(Result.brand_id == brand_id, Result.trigger == trigger)
     if since is not None:
         found = found.where(Result.achieved_at >= since)
+    if until is not None:
+        found = found.where(Result.achieved_at <= until)
     return await session.scalar(found.limit(1)) is not None
 
 

@@ -39,6 +39,9 @@ from shared.ids import typed, uuid7
 from shared.inbox import Transient
 
 _MOMENT = timedelta(microseconds=1)
+_CLOCKS_APART = timedelta(minutes=1)
+"""What is of a later instant than now by more is no other clock's doing: it was taken in before
+such facts were counted as of when they were told, and as of then a replay counts it."""
 _COUNTED = {
     Trigger.POST_QUALITY: Trigger.POST_PUBLISHED,
     Trigger.TRANSFER_STAGE_1: Trigger.LEAD_ACCEPTED,
@@ -61,7 +64,9 @@ async def set_rule(session: AsyncSession, principal: Principal, facts: RuleFacts
     await repository.lock_rules(session, principal.brand_id)
     at = now()  # after the wait: no fact that was paid meanwhile happened since
     last = await repository.find_last_rule(session, principal.brand_id, facts.trigger)
-    known = await repository.find_latest_fact(session, principal.brand_id, facts.trigger, since=at)
+    known = await repository.find_latest_fact(
+        session, principal.brand_id, facts.trigger, since=at, until=at + _CLOCKS_APART
+    )
     begin = at if known is None else known + _MOMENT
     valid_from = facts.valid_from or begin
     if last is not None and valid_from < begin:
@@ -93,10 +98,16 @@ async def _require_unpaid(
 ) -> None:
     """No fact has come that nothing was paid for and the rule would pay for."""
     counted = _COUNTED.get(trigger, trigger)
-    if counted is not trigger and valid_from >= at:
-        return  # not kept; from now on all are paid for
-    since = valid_from if counted is trigger else None
-    if await repository.has_results(session, brand_id, counted, since=since):
+    is_kept, is_to_come = counted is trigger, valid_from >= at
+    if is_to_come and not is_kept:
+        return  # from now on all are paid for
+    if await repository.has_results(
+        session,
+        brand_id,
+        counted,
+        since=valid_from if is_kept else None,
+        until=at + _CLOCKS_APART if is_to_come else None,
+    ):
         raise RuleInThePast(
             "since then there were facts that nothing was paid for", field="/valid_from"
         )
