@@ -99,7 +99,7 @@ class Account(OfBrand, Aggregate, Base):
             unique=True,
             postgresql_where=text("not is_twin and status <> 'retired'"),
         ),
-        Index("ix_account_handle", "brand_id", "platform", "handle"),
+        Index("ix_account_handle", "handle", "platform", "brand_id"),
         ForeignKeyConstraint(["brand_id", "unit_id"], ["unit.brand_id", "unit.id"]),
         ForeignKeyConstraint(["brand_id", "staff_id"], ["staff.brand_id", "staff.id"]),
         ForeignKeyConstraint(["brand_id", "persona_id"], ["persona.brand_id", "persona.id"]),

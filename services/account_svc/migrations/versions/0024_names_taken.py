@@ -57,7 +57,9 @@ def upgrade() -> None:
         "create unique index uq_account_brand_id_platform_handle on account "
         "(brand_id, platform, handle) where status <> 'retired'"
     )
-    op.execute("create index ix_account_handle on account (brand_id, platform, handle)")
+    # The brand last: without statistics checks of foreign keys took any index led by it for the
+    # key's, and read all accounts of the brand for each row.
+    op.execute("create index ix_account_handle on account (handle, platform, brand_id)")
     op.execute(
         "alter table off_roster_account "
         "drop constraint uq_off_roster_account_brand_id_platform_handle"
