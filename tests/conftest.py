@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -40,6 +41,10 @@ SHARED_WORLDS = ("tests/isolation/", "tests/hostile/")
 
 Result = TypeVar("Result")
 MakeTopic = Callable[..., Awaitable[str]]
+
+# How fast a machine makes up examples is no fault of what they are made for.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # Drawing a traceback with the values of every frame takes longer than what most tests are about.
 structlog.configure(

@@ -114,7 +114,7 @@ async def test_a10_the_timer_announces_the_end_once_over_restarts_too(
     api: Api, seller: Json, worker_sessions: Sessions
 ) -> None:
     course = await make_course(api, validity_days=1)
-    with time_machine.travel(now() - timedelta(days=1) + timedelta(seconds=1.5), tick=True):
+    with time_machine.travel(now() - timedelta(days=1) + timedelta(seconds=6), tick=True):
         await require(api, "live", course)
         certificate = await certify(api, course, seller)
 

@@ -55,7 +55,7 @@ async def doomed_worker(
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while not await condition():
             await asyncio.sleep(0.005)
 
