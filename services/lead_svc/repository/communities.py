@@ -13,7 +13,6 @@ from lead_svc.models import (
     CommunityActivity,
     CommunityStatus,
     OrgUnit,
-    Seller,
     SellerAccount,
 )
 from lead_svc.repository.leads import covers
@@ -158,17 +157,3 @@ async def is_below(session: AsyncSession, brand_id: UUID, unit_id: UUID, top_id:
         {"brand": brand_id, "top": top_id, "unit": unit_id},
     )
     return bool(found)
-
-
-async def find_person(
-    session: AsyncSession, brand_id: UUID, staff_id: UUID, extent: Extent
-) -> Seller | None:
-    """The person, who need not sell, if the extent covers them."""
-    person: Seller | None = await session.scalar(
-        select(Seller).where(
-            Seller.brand_id == brand_id,
-            Seller.id == staff_id,
-            covers(extent, brand_id, staff=Seller.id, unit=Seller.unit_id),
-        )
-    )
-    return person

@@ -20,7 +20,9 @@ from lead_svc.models import (
     SellerPair,
     SellerRight,
 )
+from lead_svc.repository.leads import EVERYTHING, covers
 from lead_svc.repository.units import below
+from shared.access import Extent
 from shared.events.account import (
     AccountPairChecked,
     AccountRegistered,
@@ -352,8 +354,15 @@ async def find_post_author(session: AsyncSession, brand_id: UUID, post_id: UUID)
     return staff_id
 
 
-async def find_seller(session: AsyncSession, brand_id: UUID, staff_id: UUID) -> Seller | None:
+async def find_seller(
+    session: AsyncSession, brand_id: UUID, staff_id: UUID, extent: Extent = EVERYTHING
+) -> Seller | None:
+    """The person, who need not sell, if the extent covers them."""
     seller: Seller | None = await session.scalar(
-        select(Seller).where(Seller.brand_id == brand_id, Seller.id == staff_id)
+        select(Seller).where(
+            Seller.brand_id == brand_id,
+            Seller.id == staff_id,
+            covers(extent, brand_id, staff=Seller.id, unit=Seller.unit_id),
+        )
     )
     return seller

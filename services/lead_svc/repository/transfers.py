@@ -7,9 +7,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_svc.errors import TransferNotFound
-from lead_svc.models import Contact, Seller, Transfer, TransferStatus, TransferStepTaken
+from lead_svc.models import Contact, Transfer, TransferStatus, TransferStepTaken
 from lead_svc.repository import contacts
-from lead_svc.repository.leads import EVERYTHING, covers, within
+from lead_svc.repository.leads import EVERYTHING, within
 from shared.access import Extent
 
 
@@ -39,20 +39,6 @@ async def get_for_update(
     if found is None:
         raise TransferNotFound("no such transfer")
     return found
-
-
-async def find_seller(
-    session: AsyncSession, brand_id: UUID, staff_id: UUID, extent: Extent
-) -> Seller | None:
-    """The seller, if the extent covers them."""
-    seller: Seller | None = await session.scalar(
-        select(Seller).where(
-            Seller.brand_id == brand_id,
-            Seller.id == staff_id,
-            covers(extent, brand_id, staff=Seller.id, unit=Seller.unit_id),
-        )
-    )
-    return seller
 
 
 async def list_open(

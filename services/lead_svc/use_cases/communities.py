@@ -270,7 +270,7 @@ def _require_two(care: Care) -> None:
 async def _known(
     session: AsyncSession, principal: Principal, staff_id: UUID, *, field: str
 ) -> Seller:
-    person = await repository.find_person(session, principal.brand_id, staff_id, principal.extent)
+    person = await directory.find_seller(session, principal.brand_id, staff_id, principal.extent)
     if person is None:
         raise StaffNotKnown("no such person", field=field)
     _require_there(person, field)

@@ -235,7 +235,7 @@ async def _owner_for(session: AsyncSession, principal: Principal, contact: Conta
     """The contact's owner, for whom the caller may act."""
     if contact.owner_staff_id is None:
         raise ContactNotOwned("no seller owns the contact", field="/contact_id")
-    owner = await repository.find_seller(
+    owner = await directory.find_seller(
         session, principal.brand_id, contact.owner_staff_id, principal.extent
     )
     if owner is None:
